@@ -1,0 +1,1 @@
+"""Brickyard: the work around a Databricks lakehouse."""

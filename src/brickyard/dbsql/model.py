@@ -1,0 +1,110 @@
+"""The nouns of Databricks SQL text: statements, references, holes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sqlglot import exp
+
+from brickyard.notebooks.model import Span
+
+
+class Side(StrEnum):
+    """What a statement does with an object."""
+
+    READ = "read"
+    WRITE = "write"
+    READWRITE = "readwrite"
+
+
+class Kind(StrEnum):
+    """What sort of object is named; RELATION where the text alone cannot tell table from view."""
+
+    TABLE = "table"
+    VIEW = "view"
+    FUNCTION = "function"
+    RELATION = "relation"
+    PATH = "path"
+    SCHEMA = "schema"  # USE, CREATE SCHEMA …: kept apart from the object references
+    CATALOG = "catalog"
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A stretch of the text whose value the text does not hold: `${db}`, `$db`, `{{x}}`, `:p`, an f-string field."""
+
+    span: Span
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamePart:
+    """One dotted part of a name: literal text (unquoted) and holes, in order."""
+
+    pieces: tuple[str | Hole, ...]
+
+    @property
+    def literal(self) -> str | None:
+        """The text, or None when a hole is in it."""
+        return (
+            "".join(p for p in self.pieces if isinstance(p, str))
+            if all(isinstance(p, str) for p in self.pieces)
+            else None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An object named in a statement, CTEs and in-script temp views already told apart.
+
+    `span` is the relation as written (`db.t`, `${db}.t`, `` `a`.`b` ``); for `IDENTIFIER(expr)` it is `expr`, and
+    `whole` is the range with `IDENTIFIER(` and `)`. `parts` are the dotted parts; `computed` holds sqlglot's tree of an
+    IDENTIFIER argument that is not a plain literal, and then `parts` is empty.
+    `statement` is the index in the script. `alias` is the name by which columns may be qualified, where one is written.
+    """
+
+    span: Span
+    parts: tuple[NamePart, ...]
+    side: Side
+    kind: Kind
+    statement: int
+    whole: Span | None = None
+    computed: exp.Expression | None = None
+    alias: str | None = None
+
+    @property
+    def literal(self) -> tuple[str, ...] | None:
+        """The unquoted parts, or None when the text alone does not say the name."""
+        texts = [p.literal for p in self.parts]
+        return tuple(t for t in texts if t is not None) if texts and None not in texts else None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a script.
+
+    `verb` is a normalized upper-case form such as SELECT, INSERT, INSERT OVERWRITE, CREATE TABLE, CREATE VIEW,
+    CREATE TEMP VIEW, CREATE FUNCTION, MERGE, UPDATE, DELETE, TRUNCATE, OPTIMIZE, VACUUM, ANALYZE, CLONE, DESCRIBE HISTORY,
+    DESCRIBE DETAIL, RESTORE, USE CATALOG, USE SCHEMA, SET TIME ZONE, DECLARE VARIABLE, SHOW, GRANT, COMMENT, CACHE, …
+    `tree` is sqlglot's tree of the masked text (same offsets as the text), None for statements of the front grammar and
+    for those with an `error`. `arguments` holds what the front grammar read (see `dbsql.grammar`).
+    """
+
+    index: int
+    span: Span  # without the separator, comments before it excluded
+    verb: str
+    tree: exp.Expression | None
+    references: tuple[Reference, ...]
+    holes: tuple[Hole, ...] = ()
+    arguments: dict[str, object] = field(default_factory=dict)
+    error: str | None = None
+    error_offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A SQL text, statement by statement; a statement that does not parse leaves the others intact."""
+
+    text: str
+    statements: tuple[Statement, ...]

@@ -1,0 +1,1 @@
+"""Pure decisions of migrate: which edits, which mapping, which findings, which steps."""
