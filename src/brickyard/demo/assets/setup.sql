@@ -1,0 +1,10 @@
+CREATE SCHEMA IF NOT EXISTS hive_metastore.velocity_analytics_foundation;
+CREATE SCHEMA IF NOT EXISTS hive_metastore.va_alms_prd;
+CREATE FOREIGN CATALOG IF NOT EXISTS foreign_edp_prd_hive USING CONNECTION edp_prd_hive OPTIONS (mirror 'hive_metastore');
+CREATE CATALOG IF NOT EXISTS wb_velocityanalytics_prd;
+CREATE SCHEMA IF NOT EXISTS wb_velocityanalytics_prd.loyalty;
+CREATE SCHEMA IF NOT EXISTS wb_velocityanalytics_prd.staging;
+CREATE SCHEMA IF NOT EXISTS wb_velocityanalytics_prd.reporting_loyalty;
+CREATE VOLUME IF NOT EXISTS wb_velocityanalytics_prd.loyalty.exports;
+CREATE CATALOG IF NOT EXISTS edp_prd;
+CREATE SCHEMA IF NOT EXISTS edp_prd.silver_alms;
