@@ -115,7 +115,9 @@ class Edit:
 class ReferenceRow:
     """One object reference: one row for each name a templated or computed one can take, null where that is unknown.
 
-    `text` is the slice of the cell at `position`; names are three-level, parts joined by dots.
+    `text` is the slice of the cell at `position`; names are three-level, parts joined by dots. `verb` is the statement's
+    verb (`INSERT`, `MERGE`, `CREATE TABLE`, …) or, in Python, the method with its mode (`saveAsTable overwrite`,
+    `insertInto append`, `spark.table`): it tells whether a target must exist before the notebook runs.
     """
 
     original: str | None
@@ -125,6 +127,7 @@ class ReferenceRow:
     rule: str | None
     text: str
     position: Position
+    verb: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
