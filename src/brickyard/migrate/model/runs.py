@@ -1,3 +1,19 @@
+"""What a run of migrate asks, sees, does and compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
+
+from brickyard.dbsql.model import Kind
+from brickyard.kernel.names import TableName
+from brickyard.migrate.model.nouns import Finding, Outcome, Severity
+
+
 class NotebookSource(BaseModel):
     """A notebook sent with a request; *child* notebooks are only there because another one runs them."""
 
