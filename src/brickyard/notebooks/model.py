@@ -83,7 +83,8 @@ class Cell:
 
     `source` is the text as the author sees it in the notebook, magic line included, `# MAGIC ` prefixes and JSON
     escapes taken away, lines ended by `\\n`. `body` is the range of `source` after the magic word: the code itself.
-    `index` is 1-based. `run_target` is the path of a `%run` cell.
+    `index` is 1-based. `run_target` is the path of a `%run` cell and `run_parameters` its `$name="value"` pairs.
+    `prefix` is what stands in the file before each line of `source` (`# MAGIC `), `newline` what ends a line there.
     """
 
     index: int
@@ -93,6 +94,9 @@ class Cell:
     segments: tuple[Segment, ...]
     title: str | None = None
     run_target: str | None = None
+    run_parameters: tuple[tuple[str, str], ...] = ()
+    prefix: str = ""
+    newline: str = "\n"
 
     @property
     def code(self) -> str:
