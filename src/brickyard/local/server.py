@@ -1,0 +1,238 @@
+"""The composition root of a local workspace: its folder, its parts, and the server that answers for them."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import socket
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from brickyard.kernel.errors import Conflict
+from brickyard.local.api import faults, identity, workspace
+from brickyard.local.api.app import App
+from brickyard.local.api.faults import Control, Fault, Faults, Request, RequestLog
+from brickyard.local.api.identity import Identity
+from brickyard.local.api.routes import Route, RouteTable
+from brickyard.local.api.tokens import Tokens, write_private
+from brickyard.local.files.workspace import WorkspaceFiles
+
+if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
+
+OWNER = "owner@local"
+_GRACE_SECONDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a workspace is made of; each part is a plain object that its routes are bound to."""
+
+    tokens: Tokens
+    control: Control
+    identity: Identity
+    files: WorkspaceFiles
+
+    def routes(self) -> list[Route]:
+        """Every route that is served."""
+        return [
+            *faults.router.bind(self.control),
+            *identity.router.bind(self.identity),
+            *workspace.router.bind(self.files),
+        ]
+
+
+class LocalWorkspace:
+    """One workspace, served from its folder by a thread of this process.
+
+    The first start picks a free port; it and the token are kept, so later starts are found at the same address.
+    """
+
+    def __init__(self, home: Path, *, port: int = 0, owner: str = OWNER) -> None:
+        self.home = Path(home).resolve()
+        self.owner = owner
+        self._wanted_port = port
+        self._stack = ExitStack()
+        self._parts: Parts | None = None
+        self._port = 0
+
+    def __enter__(self) -> LocalWorkspace:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def host(self) -> str:
+        """The address, `http://127.0.0.1:PORT`."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def token(self) -> str:
+        """The owner's token."""
+        return self.parts.tokens.owner_token
+
+    @property
+    def token_file(self) -> Path:
+        """The file that only the owner can read and that holds the owner's token."""
+        return self.home / "token"
+
+    @property
+    def parts(self) -> Parts:
+        """The parts of a started workspace."""
+        if self._parts is None:
+            raise Conflict("the local workspace is not started")
+        return self._parts
+
+    def start(self) -> None:
+        """Serve; raise Conflict when the folder is served already or its port is taken."""
+        with ExitStack() as stack:
+            self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            stack.enter_context(_locked(self.home))
+            listener = stack.enter_context(_listen(_known_port(self.home) or self._wanted_port))
+            self._port = listener.getsockname()[1]
+            self._parts = self._build(stack)
+            _serve(self._app(self._parts), listener, stack)
+            address = {"host": self.host, "port": self._port, "pid": os.getpid()}
+            write_private(self.home / "address.json", json.dumps(address))
+            self._stack = stack.pop_all()
+
+    def stop(self) -> None:
+        """Stop answering, end the children, close the files."""
+        self._stack.close()
+        self._parts = None
+
+    def client(self, principal: str | None = None, **config: Any) -> WorkspaceClient:
+        """A `databricks.sdk` client of the owner or of another principal; *config* goes to the SDK."""
+        from databricks.sdk import WorkspaceClient
+
+        token = self.token if principal is None else self.parts.tokens.issue(principal)
+        return WorkspaceClient(host=self.host, token=token, auth_type="pat", **config)
+
+    # --- faults and the record of requests -------------------------------------------------------------------------
+
+    def fail_next(
+        self, operation: str, status: int, error_code: str, times: int = 1, matching: str | None = None
+    ) -> None:
+        """Answer the next calls with an error instead of performing them."""
+        self._plan(Fault("fail_next", operation, times, matching, status, error_code))
+
+    def drop_reply(self, operation: str, times: int = 1, matching: str | None = None) -> None:
+        """Perform the next calls, then close their connections without a reply."""
+        self._plan(Fault("drop_reply", operation, times, matching))
+
+    def delay(self, operation: str, seconds: float, times: int = 1, matching: str | None = None) -> None:
+        """Wait before the next calls are performed."""
+        self._plan(Fault("delay", operation, times, matching, seconds=seconds))
+
+    def rate_limit(self, operation: str, times: int, retry_after: int) -> None:
+        """Answer the next calls with 429 and `Retry-After` seconds."""
+        self._plan(Fault("rate_limit", operation, times, None, 429, "REQUEST_LIMIT_EXCEEDED", retry_after=retry_after))
+
+    def requests(self, operation: str | None = None) -> tuple[Request, ...]:
+        """The recorded requests, oldest first."""
+        return self.parts.control.requests.rows(operation)
+
+    def _plan(self, fault: Fault) -> None:
+        self.parts.control.faults.add(fault)
+
+    # --- composition -----------------------------------------------------------------------------------------------
+
+    def _build(self, stack: ExitStack) -> Parts:
+        tokens = Tokens(self.home, self.owner)
+        files = WorkspaceFiles(_folder(self.home / "files"), self.owner)
+        stack.callback(files.close)
+        return Parts(
+            tokens=tokens,
+            control=Control(Faults(), RequestLog()),
+            identity=Identity(tokens, _workspace_id(self.home), self.host),
+            files=files,
+        )
+
+    def _app(self, parts: Parts) -> App:
+        return App(
+            table=RouteTable(parts.routes()),
+            tokens=parts.tokens,
+            faults=parts.control.faults,
+            requests=parts.control.requests,
+            port=self._port,
+            headers=parts.identity.headers(),
+        )
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _locked(home: Path) -> ExitStack:
+    """Hold the folder's lock: one server at a time; the system lets go of it when the process dies."""
+    stack = ExitStack()
+    lock = stack.enter_context((home / "lock").open("a"))
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        stack.close()
+        raise Conflict(f"another process serves the local workspace in {home}", code="workspace-served") from error
+    return stack
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        raise Conflict(f"port {port} of the local workspace is taken by another program", code="port-taken") from error
+    listener.listen(128)
+    return listener
+
+
+def _serve(app: App, listener: socket.socket, stack: ExitStack) -> None:
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        h11_max_incomplete_event_size=1024 * 1024,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="brickyard-local", daemon=True)
+    thread.start()
+    stack.callback(_end, server, thread)
+    while not server.started and thread.is_alive():
+        thread.join(0.002)
+
+
+def _end(server: uvicorn.Server, thread: threading.Thread) -> None:
+    server.should_exit = True
+    thread.join(_GRACE_SECONDS * 2)
+
+
+def _known_port(home: Path) -> int:
+    file = home / "address.json"
+    return int(json.loads(file.read_text())["port"]) if file.exists() else 0
+
+
+def _workspace_id(home: Path) -> int:
+    file = home / "workspace.json"
+    if not file.exists():
+        write_private(file, json.dumps({"workspace_id": 10**15 + secrets.randbelow(9 * 10**15)}))
+    return int(json.loads(file.read_text())["workspace_id"])
