@@ -1,0 +1,5 @@
+"""`python -m brickyard` is `brickyard`."""
+
+from brickyard.cli import main
+
+main()

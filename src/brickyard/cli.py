@@ -1,0 +1,144 @@
+"""The command line: mounts the rooms, keeps the home running, and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from brickyard.home.doors import LazyRoom
+from brickyard.home.session import Session
+from brickyard.kernel import terminal
+from brickyard.kernel.errors import BrickyardError, Interrupted, SpecInvalid
+from brickyard.kernel.terminal import Output, emit
+from brickyard.rooms import ROOMS
+
+app = typer.Typer(
+    name="brickyard",
+    help="The work around a Databricks lakehouse, on a laptop or against a real workspace.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for room in ROOMS:
+    app.add_typer(typer.Typer(cls=LazyRoom), name=room, help=import_module(f"brickyard.{room}").__doc__)
+
+HomeFolder = Annotated[Path | None, typer.Option("--home", help="Home folder instead of the user's own.")]
+OutputKind = Annotated[Output, typer.Option("--output", help="How to print the result.")]
+
+
+@app.callback()
+def root(ctx: typer.Context) -> None:
+    """The work around a Databricks lakehouse, on a laptop or against a real workspace."""
+    ctx.obj = Session()
+
+
+@app.command()
+def up(
+    home: HomeFolder = None,
+    foreground: Annotated[bool, typer.Option("--foreground", help="Stay, and stop everything at Ctrl-C.")] = False,
+    output: OutputKind = Output.TEXT,
+) -> None:
+    """Start PostgreSQL, the local workspace, the web service and a worker, and keep them running."""
+    from brickyard.home import control, report, supervisor
+
+    where = Session(home).home
+    state = control.up(where, detached=not foreground)
+    emit(state, output, report.status_text(state))
+    if foreground:
+        try:
+            supervisor.until_signalled(where)
+        finally:
+            control.down(where)
+
+
+@app.command()
+def down(home: HomeFolder = None, output: OutputKind = Output.TEXT) -> None:
+    """Stop everything that runs in the home."""
+    from brickyard.home import control
+
+    stopped = control.down(Session(home).home)
+    emit({"stopped": stopped}, output, f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
+
+
+@app.command()
+def status(home: HomeFolder = None, output: OutputKind = Output.TEXT) -> None:
+    """Show what runs, where it answers, and where the tokens are."""
+    from brickyard.home import control, report
+
+    state = control.status(Session(home).home)
+    emit(state, output, report.status_text(state))
+    raise typer.Exit(0 if state.complete else 1)
+
+
+@app.command()
+def explain(
+    code: Annotated[str | None, typer.Argument(help="The code; without one, all are listed.")] = None,
+    output: OutputKind = Output.TEXT,
+) -> None:
+    """Say what an error or finding code means, why it comes about and what to do."""
+    from brickyard.kernel import explain as codes
+
+    if code is None:
+        known = codes.explanations().values()
+        emit(list(known), output, terminal.table(("CODE", "MEANING"), [(entry.code, entry.title) for entry in known]))
+    else:
+        entry = codes.explain(code)
+        emit(entry, output, str(entry))
+
+
+@app.command()
+def version(output: OutputKind = Output.TEXT) -> None:
+    """Print the version."""
+    from importlib.metadata import version
+
+    emit({"version": version("brickyard")}, output, version("brickyard"))
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; what is refused is said on stderr, and on stdout too when it is JSON."""
+    try:
+        code = app(arguments, prog_name="brickyard", standalone_mode=False)
+    except BrickyardError as error:
+        return refuse(error, arguments)
+    except typer.TyperException as error:
+        return refuse_usage(error, arguments)
+    except (KeyboardInterrupt, typer.Abort):
+        code = Interrupted.exit_code
+    if code == Interrupted.exit_code:
+        terminal.note("interrupted")
+    return code if isinstance(code, int) else 0
+
+
+def refuse(error: BrickyardError, arguments: list[str]) -> int:
+    """Say what, where, why and what to do."""
+    terminal.note(terminal.error_text(error))
+    if wants_json(arguments):
+        emit(terminal.error_document(error), Output.JSON)
+    return error.exit_code
+
+
+def refuse_usage(error: typer.TyperException, arguments: list[str]) -> int:
+    """Say how the command is used; a group without a command carries its help as the message."""
+    context, message = getattr(error, "ctx", None), error.format_message()
+    if message.startswith("Usage:"):
+        terminal.note(message)
+        return error.exit_code
+    terminal.note(f"error[usage]: {message}" + (f"\n{context.get_usage()}" if context else ""))
+    if wants_json(arguments):
+        emit(terminal.error_document(SpecInvalid(message, code="usage")), Output.JSON)
+    return error.exit_code
+
+
+def wants_json(arguments: list[str]) -> bool:
+    """Say whether the arguments ask for JSON, even when they are otherwise wrong."""
+    return "--output=json" in arguments or ("--output", "json") in pairwise(arguments)

@@ -1,0 +1,1 @@
+"""The home folder and the processes that live in it: PostgreSQL, the local workspace, the web service, one worker."""

@@ -1,0 +1,132 @@
+"""The services of a home: how each is started, when it is ready, who it is."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from brickyard.home.folder import Home
+from brickyard.kernel import processes
+from brickyard.kernel.errors import BrickyardError
+
+_READY_SECONDS = 60.0
+_STOP_SECONDS = 15.0
+_TICK = 0.05
+
+
+class ServiceFailed(BrickyardError):
+    """A service of the home ended, or did not answer in time."""
+
+    code = "service-failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A process of the home, started as `python -m <module>`; one with an address is ready when it answers."""
+
+    name: str
+    module: str
+    arguments: Callable[[Home], tuple[str, ...]] = lambda home: ()
+    address: Callable[[Home], str | None] = lambda home: None
+
+
+POSTGRES = "postgres"
+WORKSPACE = Service(
+    "workspace",
+    "brickyard.local",
+    lambda home: ("--home", str(home.workspace), "--port", str(home.addresses.workspace_port)),
+    lambda home: home.addresses.workspace,
+)
+WEB = Service("web", "brickyard.web", address=lambda home: home.addresses.web)
+WORKER = Service("worker", "brickyard.worker")
+SUPERVISOR = Service("supervisor", "brickyard.home.supervisor", lambda home: (str(home.path),))
+SERVICES = (WORKSPACE, WEB, WORKER)
+
+
+def environment(home: Home, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a home's processes: nothing of Databricks but the home's own workspace."""
+    kept = {key: value for key, value in inherited.items() if not key.startswith("DATABRICKS_")}
+    kept.pop("BRICKYARD_WORKSPACE_PROFILE", None)
+    return kept | {
+        "BRICKYARD_HOME": str(home.path),
+        "BRICKYARD_WORKSPACE_HOST": home.addresses.workspace,
+        "BRICKYARD_WORKSPACE_TOKEN_FILE": str(home.workspace_token_file),
+        "BRICKYARD_WEB_PORT": str(home.addresses.web_port),
+        "BRICKYARD_WEB_TOKEN_FILE": str(home.token_file),
+    }
+
+
+def uses_embedded_database() -> bool:
+    """Say whether the home needs a PostgreSQL of its own."""
+    return not (os.environ.get("BRICKYARD_DATABASE_URL") or os.environ.get("DATABASE_URL"))
+
+
+def running(home: Home, service: Service) -> psutil.Process | None:
+    """Return the service's process when it lives."""
+    try:
+        mark = processes.Mark(**json.loads(_mark_file(home, service).read_text()))
+    except (FileNotFoundError, ValueError):
+        return None
+    return processes.find(mark)
+
+
+def spawn(home: Home, service: Service) -> psutil.Process:
+    """Start the service's process and leave its mark."""
+    command = [sys.executable, "-m", service.module, *service.arguments(home)]
+    environ = environment(home, os.environ)
+    process = processes.spawn(command, log=home.log(service.name), cwd=home.path, env=environ)
+    draft = _mark_file(home, service).with_suffix(".new")
+    draft.write_text(json.dumps(asdict(processes.mark(process))))
+    draft.rename(_mark_file(home, service))
+    return process
+
+
+def _mark_file(home: Home, service: Service) -> Path:
+    return home.run / f"{service.name}.json"
+
+
+def await_ready(home: Home, service: Service, process: psutil.Process) -> None:
+    """Wait until the service answers, or raise ServiceFailed with the end of its log."""
+    deadline = time.monotonic() + _READY_SECONDS
+    while processes.alive(process) and time.monotonic() < deadline:
+        if answers(service.address(home)):
+            return
+        time.sleep(_TICK)
+    verdict = "did not answer in time" if processes.alive(process) else "ended"
+    log = home.log(service.name)
+    raise ServiceFailed(
+        f"the {service.name} of {home.path} {verdict}; the end of {log}:\n{processes.last_lines(log)}",
+        remedy="mend what the log says, then run `brickyard up` again",
+    )
+
+
+def answers(address: str | None) -> bool:
+    """Say whether an HTTP server answers there, whatever it says; what has no address needs not answer."""
+    if address is None:
+        return True
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=2)
+    with suppress(OSError, http.client.HTTPException):
+        connection.request("GET", "/")
+        connection.getresponse()
+        return True
+    return False
+
+
+def stop(home: Home, service: Service) -> bool:
+    """Stop the service and say whether there was something to stop."""
+    process = running(home, service)
+    if process is None:
+        return False
+    if not processes.end(process, signal.SIGTERM, _STOP_SECONDS):
+        processes.end(process, signal.SIGKILL, _STOP_SECONDS)
+    return True

@@ -1,0 +1,88 @@
+"""Processes that outlive the one that started them, told apart from later ones of the same number."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+_held: list[subprocess.Popen[bytes]] = []  # our own children, so that the dead ones are reaped
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What tells a process from a later one of the same number."""
+
+    pid: int
+    started: float
+
+
+def spawn(
+    command: Sequence[str | PathLike[str]],
+    *,
+    log: Path,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    **account: Any,
+) -> psutil.Process:
+    """Start a process in a session of its own, its output appended to *log*."""
+    _held[:] = [child for child in _held if child.poll() is None]
+    with log.open("a") as output:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
+            **account,
+        )
+    _held.append(child)
+    return psutil.Process(child.pid)
+
+
+def mark(process: psutil.Process) -> Mark:
+    """Return what identifies the process."""
+    return Mark(process.pid, process.create_time())
+
+
+def find(known: Mark) -> psutil.Process | None:
+    """Return the living process that *known* was taken from."""
+    try:
+        process = psutil.Process(known.pid)
+        same = process.create_time() == known.started
+    except psutil.NoSuchProcess:
+        return None
+    return process if same and alive(process) else None
+
+
+def alive(process: psutil.Process) -> bool:
+    """Say whether the process still runs; one that only waits to be reaped does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def end(process: psutil.Process, how: signal.Signals, seconds: float) -> bool:
+    """Send a signal and say whether the process ended within *seconds*."""
+    try:
+        process.send_signal(how)
+        process.wait(seconds)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.TimeoutExpired:
+        return not alive(process)
+    return True
+
+
+def last_lines(log: Path, count: int = 8) -> str:
+    """Return the end of a log."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-count:]) if log.exists() else ""
