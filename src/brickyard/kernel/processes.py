@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-_held: list[subprocess.Popen[bytes]] = []  # our own children, so that the dead ones are reaped
+_held: list[subprocess.Popen[Any]] = []  # our own children, so that the dead ones are reaped
 
 
 @dataclass(frozen=True, slots=True)
