@@ -1,0 +1,59 @@
+"""The session's time zone: changing it moves current_date and timestamp casts, so it is offered, and applied only on request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from brickyard.migrate.model import EditClass, Finding, Proposal, Severity
+from brickyard.migrate.plan.rewrites.view import NotebookView
+from brickyard.notebooks.model import Cell, CellEdit, Language, Span
+
+RULE = "time-zone"
+_SQL = re.compile(r"\bSET\s+TIME\s+ZONE\s+'(?P<zone>[^'\n]*)'", re.IGNORECASE)
+_CONF_SQL = re.compile(r"\bSET\s+spark\.sql\.session\.timeZone\s*=\s*(?P<zone>[\w/+:-]+)", re.IGNORECASE)
+_CONF_PYTHON = re.compile(
+    r"""\.conf\.set\(\s*(["'])spark\.sql\.session\.timeZone\1\s*,\s*(["'])(?P<zone>[^"'\n]*)\2""", re.IGNORECASE
+)
+
+
+def propose(view: NotebookView) -> Iterator[Proposal]:
+    """Offer the pack's time zone wherever the notebook sets another one."""
+    setting = view.settings[RULE]
+    wanted = str(setting.options.get("zone") or "")
+    for cell in view.notebook.cells:
+        for span, zone in _zones(cell):
+            if wanted and zone != wanted:
+                yield Proposal(
+                    rule=RULE,
+                    edit_class=EditClass.SEMANTIC,
+                    apply=setting.apply,
+                    reason=f"the conventions ask for {wanted}; current_date and timestamp casts would move from {zone}",
+                    hunks=(CellEdit(cell.index, span, wanted),),
+                    findings=(_offered(cell, span, zone, wanted, applied=setting.apply),),
+                )
+
+
+def _zones(cell: Cell) -> Iterator[tuple[Span, str]]:
+    patterns = {Language.SQL: (_SQL, _CONF_SQL), Language.PYTHON: (_CONF_PYTHON, _SQL)}.get(cell.language, ())
+    for pattern in patterns:
+        for match in pattern.finditer(cell.source, cell.body.start, cell.body.end):
+            if not _commented(cell, match.start()):
+                yield Span(*match.span("zone")), match["zone"]
+
+
+def _commented(cell: Cell, offset: int) -> bool:
+    line = cell.source[cell.source.rfind("\n", 0, offset) + 1 : offset].lstrip()
+    return line.startswith(("--", "#"))
+
+
+def _offered(cell: Cell, span: Span, zone: str, wanted: str, *, applied: bool) -> Finding:
+    return Finding(
+        code="time-zone-change",
+        severity=Severity.INFO,
+        message=f"the session's time zone {'changes' if applied else 'could change'} from {zone} to {wanted}, "
+        "which changes data: dates around midnight and casts of timestamps",
+        remedy="set `apply: true` for time-zone in the rule pack to accept it, or leave the zone as it is",
+        cell=cell.index,
+        line=cell.source.count("\n", 0, span.start) + 1,
+    )
