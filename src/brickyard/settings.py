@@ -2,26 +2,93 @@
 
 from __future__ import annotations
 
+import argparse
+import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# What differs between two processes of one house; the database URL stays out, because others can see arguments.
+_ON_COMMAND_LINE = (
+    *("home", "workspace_host", "workspace_token_file", "workspace_profile"),
+    *("log_format", "log_level", "web_host", "web_port", "web_token_file"),
+)
+
+
+def default_home() -> Path:
+    """Return the `brickyard` folder among the user's application data."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "brickyard"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "brickyard"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "brickyard"
 
 
 class Settings(BaseSettings):
     """The settings table in `docs/reference.md` is generated from this class."""
 
-    model_config = SettingsConfigDict(env_prefix="BRICKYARD_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="BRICKYARD_", extra="ignore", frozen=True, populate_by_name=True)
 
-    home: Path | None = Field(None, description="Folder that holds the local workspace, the database and the tokens.")
-    database_url: SecretStr | None = Field(
-        None, validation_alias="DATABASE_URL", description="PostgreSQL to use instead of the home's embedded one."
+    home: Path = Field(
+        default_factory=default_home,
+        description="Folder that holds the local workspace, the database and the tokens.",
     )
-    log_format: str = Field("text", description="`text` or `json`; logs go to stderr.")
-    log_level: str = Field("warning", description="debug, info, warning or error.")
+    database_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("BRICKYARD_DATABASE_URL", "DATABASE_URL"),
+        description="PostgreSQL to use instead of the home's embedded one.",
+    )
+    workspace_host: str | None = Field(None, description="Address of the workspace to work on.")
+    workspace_token_file: Path | None = Field(
+        None, description="File with the workspace's token; without it the Databricks client finds its own credentials."
+    )
+    workspace_profile: str | None = Field(
+        None, description="Profile of the Databricks configuration file to use instead of host and token file."
+    )
+    workspace_retry_seconds: float = Field(
+        30.0, ge=0, description="How long a read is tried again while the workspace is busy or does not answer."
+    )
+    log_format: Literal["text", "json"] = Field("text", description="`text` or `json`; logs go to stderr.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "warning", description="`debug`, `info`, `warning` or `error`."
+    )
     worker_concurrency: int = Field(2, ge=1, description="Jobs one worker runs at the same time.")
-    queue_polling_seconds: float = Field(0.2, gt=0, description="How often the worker looks for a job.")
     worker_heartbeat_seconds: float = Field(2.0, gt=0, description="How often a worker says that it is alive.")
     worker_timeout_seconds: float = Field(
         20.0, gt=0, description="A job whose worker was silent for so long is taken over by another."
     )
+    worker_stop_seconds: float = Field(
+        8.0, ge=0, description="How long a stopping worker waits for its jobs before it leaves them to the next."
+    )
+    queue_polling_seconds: float = Field(0.2, gt=0, description="How often the worker looks for a job.")
+    queue_attempts: int = Field(
+        5, ge=1, description="How often a job is started before it is given up, crashes of its worker counted."
+    )
+    web_host: str = Field("127.0.0.1", description="Address the web service listens on.")
+    web_port: int = Field(8642, ge=0, le=65535, description="Port of the web service; 0 picks a free one.")
+    web_allowed_hosts: tuple[str, ...] = Field(
+        ("127.0.0.1", "localhost", "::1"), description="Host names under which the web service answers, as JSON list."
+    )
+    web_body_bytes: int = Field(16 * 1024 * 1024, gt=0, description="Largest request body the web service accepts.")
+    web_token_file: Path | None = Field(
+        None, description="File with the token of the web service; `service.token` in the home by default."
+    )
+
+    @property
+    def token_file(self) -> Path:
+        """Where the web service's token is."""
+        return self.web_token_file or self.home / "service.token"
+
+
+def from_arguments(program: str, arguments: Sequence[str] | None = None) -> Settings:
+    """Read the settings of a process of the house: environment first, then `--option value` for what differs."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}")
+    for name, field in Settings.model_fields.items():
+        if name in _ON_COMMAND_LINE:
+            parser.add_argument(f"--{name.replace('_', '-')}", help=field.description)
+    given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
+    return Settings(**given)

@@ -8,6 +8,7 @@ BrickyardError                    exit 3
 ├── Unauthorized     exit 2       the token is missing, wrong or may not do this
 ├── WorkspaceRefused exit 3       Databricks said no; carries what it said
 ├── WorkspaceDown    exit 3       the workspace did not answer
+├── MetadataDown     exit 3       the database did not answer
 └── Interrupted      exit 130     the user stopped it
 """
 
@@ -110,6 +111,12 @@ class WorkspaceDown(BrickyardError):
     """The workspace did not answer."""
 
     code = "workspace-down"
+
+
+class MetadataDown(BrickyardError):
+    """The database did not answer, or has no room left; the message carries its own words."""
+
+    code = "database-down"
 
 
 class Interrupted(BrickyardError):

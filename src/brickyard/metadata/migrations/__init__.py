@@ -1,0 +1,1 @@
+"""The migrations of the metadata schema, run by `brickyard.metadata.migrate`."""

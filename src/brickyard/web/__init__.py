@@ -1,0 +1,1 @@
+"""The HTTP door: one application that mounts the rooms."""
