@@ -214,6 +214,8 @@ class CheckRow:
     confidence: Confidence
     findings: tuple[Finding, ...] = ()
     producers: tuple[str, ...] = ()
+    fresh_at: datetime | None = None  # last change; of a view, the oldest of its base tables' last changes
+    original_fresh_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
