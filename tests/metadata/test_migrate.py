@@ -8,13 +8,15 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
 from alembic import command
+from alembic.util import CommandError
 from procrastinate.schema import SchemaManager
 from sqlalchemy import text
 
 from brickyard import rooms
 from brickyard.kernel.errors import GuardRefused
-from brickyard.metadata import Metadata, audit, migrate
+from brickyard.metadata import METADATA, Metadata, audit, migrate
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 QUEUE_SCHEMA = "c70ec4b400a60ad9592787653aae5ae77ae41bf801d56b5bd2712751a07f2009"  # of procrastinate 3.10: when it changes, its migrations become one of ours
@@ -75,6 +77,13 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(metadata: Metadata):
     rooms.load("tables")
     with metadata.transaction() as tx:
         command.check(migrate.config(tx))
+
+
+def test_a_table_that_no_migration_makes_is_noticed(metadata: Metadata):
+    table = sa.Table("forgotten", METADATA, sa.Column("id", sa.Integer, primary_key=True))
+    with pytest.raises(CommandError, match="forgotten"), metadata.transaction() as tx:
+        command.check(migrate.config(tx))
+    METADATA.remove(table)
 
 
 def test_the_queue_schema_is_the_one_the_first_migration_was_written_for():
