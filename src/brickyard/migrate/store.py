@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from brickyard.kernel.errors import Conflict, NotFound
 from brickyard.migrate.model.nouns import Outcome
 from brickyard.migrate.model.runs import RunRequest, RunStatus
-from brickyard.migrate.tables import batches, events, one_at_a_time, runs, sources, steps
+from brickyard.migrate.tables import ONE_AT_A_TIME, batches, events, runs, sources, steps
 
 Json = Mapping[str, Any]
 
@@ -141,7 +141,7 @@ def _once_at_a_time(tx: Connection, statement: sa.Insert | sa.Update, path: str)
         with tx.begin_nested():
             tx.execute(statement)
     except IntegrityError as error:
-        if one_at_a_time.name not in str(error.orig):
+        if ONE_AT_A_TIME not in str(error.orig):
             raise
         raise Conflict(
             f"{path} is being migrated already",

@@ -11,6 +11,8 @@ from brickyard.metadata import METADATA
 from brickyard.migrate.model.nouns import Outcome
 from brickyard.migrate.model.runs import RunStatus
 
+ONE_AT_A_TIME = "uq_migrate_runs_identity_active"
+
 _NOW = sa.DateTime(timezone=True)
 
 
@@ -64,8 +66,8 @@ runs = sa.Table(
 )
 sa.Index("ix_migrate_runs_batch_id_position", runs.c.batch_id, runs.c.position, unique=True)
 sa.Index("ix_migrate_runs_created_at", runs.c.created_at)
-one_at_a_time = sa.Index(
-    "uq_migrate_runs_identity_active",
+sa.Index(
+    ONE_AT_A_TIME,
     runs.c.identity,
     unique=True,
     postgresql_where=sa.text("status IN ('queued', 'running')"),
