@@ -62,6 +62,9 @@ class Reference:
     `whole` is the range with `IDENTIFIER(` and `)`. `parts` are the dotted parts; `computed` holds sqlglot's tree of an
     IDENTIFIER argument that is not a plain literal, and then `parts` is empty.
     `statement` is the index in the script. `alias` is the name by which columns may be qualified, where one is written.
+    `pieces` are the texts and holes that an IDENTIFIER argument concatenates, in order, empty when it is another
+    expression. `in_string` says that the span stands inside a string literal (`table_changes('db.t', 1)`, a path).
+    `version` is the time travel clause after the name (`VERSION AS OF 3`, `@v3`).
     """
 
     span: Span
@@ -72,12 +75,39 @@ class Reference:
     whole: Span | None = None
     computed: exp.Expression | None = None
     alias: str | None = None
+    pieces: tuple[str | Hole, ...] = ()
+    in_string: bool = False
+    version: Span | None = None
 
     @property
     def literal(self) -> tuple[str, ...] | None:
         """The unquoted parts, or None when the text alone does not say the name."""
         texts = [p.literal for p in self.parts]
         return tuple(t for t in texts if t is not None) if texts and None not in texts else None
+
+
+@dataclass(frozen=True, slots=True)
+class Qualifier:
+    """A table name written before a column (`db.t.col`, `t.col`, `t.*`), which a rename of the table must follow.
+
+    `span` is the name without the column; `reference` is the index in the statement's `references`. Aliases are none.
+    """
+
+    span: Span
+    parts: tuple[NamePart, ...]
+    reference: int
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column or parameter as declared: its type as written, and where its default or generating expression stands."""
+
+    name: str
+    type: str | None
+    nullable: bool = True
+    comment: str | None = None
+    default: Span | None = None
+    generated: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +119,9 @@ class Statement:
     DESCRIBE DETAIL, RESTORE, USE CATALOG, USE SCHEMA, SET TIME ZONE, DECLARE VARIABLE, SHOW, GRANT, COMMENT, CACHE, …
     `tree` is sqlglot's tree of the masked text (same offsets as the text), None for statements of the front grammar and
     for those with an `error`. `arguments` holds what the front grammar read (see `dbsql.grammar`).
+    `references` are the catalog's objects; names of schemas, catalogs, shares … stand in `namespaces`, uses of temp views
+    that this script (or the caller) made in `temp_references`, and `temp_view` is the temp view that it makes itself.
+    `markers` are the `:name` parameters, `holes` every other hole, both in order.
     """
 
     index: int
@@ -100,6 +133,11 @@ class Statement:
     arguments: dict[str, object] = field(default_factory=dict)
     error: str | None = None
     error_offset: int | None = None
+    qualifiers: tuple[Qualifier, ...] = ()
+    namespaces: tuple[Reference, ...] = ()
+    temp_references: tuple[Reference, ...] = ()
+    temp_view: str | None = None
+    markers: tuple[Hole, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,124 @@
+"""Databricks SQL text to statements with their references; one broken statement leaves the others intact."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlglot import exp
+from sqlglot.dialects.databricks import Databricks
+from sqlglot.errors import ParseError, SqlglotError
+
+from brickyard.dbsql.grammar import Grammar
+from brickyard.dbsql.model import Hole, Script, Statement
+from brickyard.dbsql.reader import Reader
+from brickyard.dbsql.split import split
+from brickyard.dbsql.tokens import MASK, Masked, Token, TokenKind, mask, tokenize
+from brickyard.notebooks.model import Span
+
+_DIALECT = Databricks()
+
+
+def parse(text: str, *, holes: Sequence[Hole] = (), temp_views: Collection[str] = (), trees: bool = True) -> Script:
+    """Parse a script.
+
+    *holes* are stretches of the text that the caller knows to be computed; `${x}`, `$x`, `{{x}}` and `:p` are found here.
+    *temp_views* are names of temp views made before. *trees* False leaves sqlglot out, which is several times faster.
+    """
+    masked = mask(text, holes)
+    known: dict[str, int | None] = {name.lower(): None for name in temp_views}
+    statements = []
+    for index, tokens in enumerate(split(tokenize(masked.text))):
+        statement = _statement(masked, tokens, index, known, trees)
+        statements.append(statement)
+        if statement.temp_view:
+            known[statement.temp_view] = index
+    return Script(text, tuple(statements))
+
+
+def _statement(masked: Masked, tokens: list[Token], index: int, known: dict[str, int | None], trees: bool) -> Statement:
+    span = Span(tokens[0].start, tokens[-1].end)
+    reader = Reader(masked, tokens, index, known)
+    grammar = Grammar(reader)
+    verb = grammar.read()
+    tree, error, offset = None, None, None
+    if bad := next((t for t in tokens if t.kind is TokenKind.BAD), None):
+        error, offset = "a string or quoted name does not end", bad.start
+    elif trees and grammar.parses:
+        tree, error, offset = _tree(masked.text, span, tokens)
+    markers = tuple(
+        Hole(Span(t.start, t.end), masked.original[t.start + 1 : t.end]) for t in tokens if t.kind is TokenKind.MARKER
+    )
+    return Statement(
+        index=index,
+        span=span,
+        verb=verb,
+        tree=tree,
+        references=tuple(reader.references),
+        holes=masked.holes_in(span.start, span.end),
+        arguments=grammar.args,
+        error=error,
+        error_offset=offset,
+        qualifiers=reader.qualifiers(),
+        namespaces=tuple(reader.namespaces),
+        temp_references=tuple(reader.temp_references),
+        temp_view=grammar.temp_view,
+        markers=markers,
+    )
+
+
+def _tree(text: str, span: Span, tokens: list[Token]) -> tuple[exp.Expression | None, str | None, int | None]:
+    """Parse one statement with sqlglot so that its offsets are those of the whole text."""
+    sql = _without_identifiers(span.slice(text), span.start, tokens)
+    try:
+        parsed_tokens = _DIALECT.tokenize(sql)
+        for token in parsed_tokens:
+            token.start += span.start
+            token.end += span.start
+        padded = text[: span.start] + sql + text[span.end :]
+        trees = _DIALECT.parser().parse(parsed_tokens, padded)
+    except ParseError as error:
+        return None, *_fault(error, sql, span)
+    except SqlglotError as error:
+        return None, str(error).splitlines()[0], span.start
+    tree = trees[0] if trees else None
+    return (None if isinstance(tree, exp.Command) else tree), None, None
+
+
+def _without_identifiers(sql: str, start: int, tokens: list[Token]) -> str:
+    """Mask IDENTIFIER(…) by a name of the same length, which stands wherever a name may stand."""
+    if not any(t.word == "IDENTIFIER" for t in tokens):
+        return sql
+    at = 0
+    parts = []
+    for i, token in enumerate(tokens):
+        if (
+            token.word == "IDENTIFIER"
+            and i + 1 < len(tokens)
+            and tokens[i + 1].word == "("
+            and token.start - start >= at
+        ):
+            end = _close(tokens, i + 1) - start
+            parts += sql[at : token.start - start], MASK * (end - token.start + start)
+            at = end
+    return "".join(parts) + sql[at:]
+
+
+def _close(tokens: list[Token], at: int) -> int:
+    depth = 0
+    for token in tokens[at:]:
+        depth += (token.word == "(") - (token.word == ")")
+        if depth == 0:
+            return token.end
+    return tokens[-1].end
+
+
+def _fault(error: ParseError, sql: str, span: Span) -> tuple[str, int]:
+    details = error.errors[0] if error.errors else {}
+    message = str(details.get("description") or error).splitlines()[0]
+    line, column = details.get("line"), details.get("col")
+    if not line or column is None:
+        return message, span.start
+    lines = sql.split("\n")
+    before = sum(len(text) + 1 for text in lines[: line - 1])
+    offset = before + column - len(details.get("highlight") or "")
+    return message, span.start + max(0, min(offset, len(sql)))
