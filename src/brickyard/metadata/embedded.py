@@ -14,10 +14,11 @@ import secrets
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
@@ -38,6 +39,7 @@ _PORTS = range(20000, 32000)  # below the range that systems give to outgoing co
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 _TICK = 0.02
+_SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _STILL_HELD = "is still in use"
 
 
@@ -64,7 +66,7 @@ def start(folder: Path) -> str:
         server = _server(folder)
         if not (folder / "data").exists():
             _make(folder, server)
-        if _postmaster(folder) is None:
+        if not _serves(folder, server):
             _launch(folder, server)
     return server.url
 
@@ -97,6 +99,24 @@ def remove(folder: Path) -> None:
     if data.is_symlink():
         shutil.rmtree(data.resolve().parent, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _serves(folder: Path, server: _Server) -> bool:
+    """Say whether the server runs and answers; one that was killed this instant still has a process."""
+    deadline = time.monotonic() + _START_SECONDS
+    while _postmaster(folder) and time.monotonic() < deadline:
+        if _answers(server.port):
+            return True
+        time.sleep(_TICK)
+    return False
+
+
+def _answers(port: int) -> bool:
+    """Ask whether the server would encrypt, which only a living one answers."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+        connection.sendall(_SSL_REQUEST)
+        return connection.recv(1) in (b"N", b"S")
+    return False
 
 
 @contextmanager
