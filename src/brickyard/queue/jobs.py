@@ -106,8 +106,8 @@ class Queue:
 
     def depth(self, tx: Connection) -> dict[str, int]:
         """Return how many jobs are in each state."""
-        rows = tx.execute(text("SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY 1"))
-        return dict(rows.tuples().all())
+        rows = tx.execute(text("SELECT status::text, count(*) AS jobs FROM procrastinate_jobs GROUP BY 1"))
+        return {row.status: row.jobs for row in rows}
 
     def workers_alive(self, tx: Connection) -> int:
         """Return how many workers that take any job have said lately that they are alive."""
