@@ -18,6 +18,7 @@ import psutil
 from brickyard.home.folder import Home
 from brickyard.kernel import processes
 from brickyard.kernel.errors import BrickyardError
+from brickyard.settings import Settings
 
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 15.0
@@ -68,7 +69,7 @@ def environment(home: Home, inherited: Mapping[str, str]) -> dict[str, str]:
 
 def uses_embedded_database() -> bool:
     """Say whether the home needs a PostgreSQL of its own."""
-    return not (os.environ.get("BRICKYARD_DATABASE_URL") or os.environ.get("DATABASE_URL"))
+    return Settings().database_url is None
 
 
 def running(home: Home, service: Service) -> psutil.Process | None:

@@ -11,7 +11,9 @@ import structlog
 
 from brickyard.home.control import start, status
 from brickyard.home.folder import Home
+from brickyard.kernel import logs
 from brickyard.kernel.errors import BrickyardError
+from brickyard.settings import Settings
 
 _LOOK_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 30.0
@@ -47,4 +49,6 @@ def until_signalled(home: Home) -> None:
 
 
 if __name__ == "__main__":
+    settings = Settings()
+    logs.configure(settings.log_format, settings.log_level)
     until_signalled(Home(Path(sys.argv[1])))

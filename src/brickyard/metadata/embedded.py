@@ -108,6 +108,10 @@ def _serves(folder: Path, server: _Server) -> bool:
         if _answers(server.port):
             return True
         time.sleep(_TICK)
+    if _postmaster(folder):
+        raise DatabaseFailed(
+            f"PostgreSQL runs but does not answer; the end of its log:\n{processes.last_lines(folder / 'log')}"
+        )
     return False
 
 
