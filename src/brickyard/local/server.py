@@ -1,15 +1,13 @@
-"""The composition root of a local workspace: its folder, its parts, and the server that answers for them."""
+"""A local workspace as one object: its folder, its address, its server, and the faults that a test asks for."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
-import secrets
 import socket
 import threading
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -17,37 +15,17 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from brickyard.kernel.errors import Conflict
-from brickyard.local.api import faults, identity, workspace
 from brickyard.local.api.app import App
-from brickyard.local.api.faults import Control, Fault, Faults, Request, RequestLog
-from brickyard.local.api.identity import Identity
-from brickyard.local.api.routes import Route, RouteTable
-from brickyard.local.api.tokens import Tokens, write_private
-from brickyard.local.files.workspace import WorkspaceFiles
+from brickyard.local.api.faults import Fault, Request
+from brickyard.local.api.routes import RouteTable
+from brickyard.local.api.tokens import write_private
+from brickyard.local.parts import Parts, Place, build, translate
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 OWNER = "owner@local"
 _GRACE_SECONDS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a workspace is made of; each part is a plain object that its routes are bound to."""
-
-    tokens: Tokens
-    control: Control
-    identity: Identity
-    files: WorkspaceFiles
-
-    def routes(self) -> list[Route]:
-        """Every route that is served."""
-        return [
-            *faults.router.bind(self.control),
-            *identity.router.bind(self.identity),
-            *workspace.router.bind(self.files),
-        ]
 
 
 class LocalWorkspace:
@@ -102,8 +80,10 @@ class LocalWorkspace:
             stack.enter_context(_locked(self.home))
             listener = stack.enter_context(_listen(_known_port(self.home) or self._wanted_port))
             self._port = listener.getsockname()[1]
-            self._parts = self._build(stack)
+            self._parts = build(Place(self.home, self.owner, self._port), stack)
             _serve(self._app(self._parts), listener, stack)
+            stack.callback(self._parts.runs.close)
+            self._parts.runs.start()
             address = {"host": self.host, "port": self._port, "pid": os.getpid()}
             write_private(self.home / "address.json", json.dumps(address))
             self._stack = stack.pop_all()
@@ -147,19 +127,6 @@ class LocalWorkspace:
     def _plan(self, fault: Fault) -> None:
         self.parts.control.faults.add(fault)
 
-    # --- composition -----------------------------------------------------------------------------------------------
-
-    def _build(self, stack: ExitStack) -> Parts:
-        tokens = Tokens(self.home, self.owner)
-        files = WorkspaceFiles(_folder(self.home / "files"), self.owner)
-        stack.callback(files.close)
-        return Parts(
-            tokens=tokens,
-            control=Control(Faults(), RequestLog()),
-            identity=Identity(tokens, _workspace_id(self.home), self.host),
-            files=files,
-        )
-
     def _app(self, parts: Parts) -> App:
         return App(
             table=RouteTable(parts.routes()),
@@ -168,12 +135,8 @@ class LocalWorkspace:
             requests=parts.control.requests,
             port=self._port,
             headers=parts.identity.headers(),
+            translate=translate,
         )
-
-
-def _folder(path: Path) -> Path:
-    path.mkdir(parents=True, exist_ok=True)
-    return path
 
 
 def _locked(home: Path) -> ExitStack:
@@ -230,10 +193,3 @@ def _end(server: uvicorn.Server, thread: threading.Thread) -> None:
 def _known_port(home: Path) -> int:
     file = home / "address.json"
     return int(json.loads(file.read_text())["port"]) if file.exists() else 0
-
-
-def _workspace_id(home: Path) -> int:
-    file = home / "workspace.json"
-    if not file.exists():
-        write_private(file, json.dumps({"workspace_id": 10**15 + secrets.randbelow(9 * 10**15)}))
-    return int(json.loads(file.read_text())["workspace_id"])

@@ -197,14 +197,14 @@ class WorkspaceFiles:
     def _save(self, entry: Entry) -> Entry:
         values = (entry.path, entry.kind.value, entry.language, entry.format, entry.created_at, entry.modified_at)
         cursor = self._db.execute(
-            f"insert or replace into objects ({_COLUMNS}) values (?,?,?,?,?,?,?,?,?)",  # noqa: S608 - a constant
+            f"insert or replace into objects ({_COLUMNS}) values (?,?,?,?,?,?,?,?,?)",
             (entry.object_id or None, *values, entry.size, entry.created_by),
         )
         return replace(entry, object_id=cursor.lastrowid or 0)
 
     def _rows(self, condition: str, *values: object) -> list[Entry]:
         with self._lock:
-            rows = self._db.execute(f"select {_COLUMNS} from objects {condition}", values).fetchall()  # noqa: S608 - a constant
+            rows = self._db.execute(f"select {_COLUMNS} from objects {condition}", values).fetchall()
         return [Entry(r[0], r[1], Kind(r[2]), *r[3:]) for r in rows]
 
 

@@ -1,0 +1,222 @@
+"""The composition root: what a local workspace is made of, and how the pieces get hold of each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from brickyard.local.api import (
+    clusters,
+    dbfs,
+    faults,
+    identity,
+    jobs,
+    permissions,
+    statements,
+    tables,
+    unity,
+    volumes,
+    warehouses,
+    workspace,
+)
+from brickyard.local.api import secrets as secret_scopes
+from brickyard.local.api.clusters import Clusters
+from brickyard.local.api.dbfs import Dbfs
+from brickyard.local.api.documents import Documents
+from brickyard.local.api.errors import ApiError
+from brickyard.local.api.faults import Control, Faults, RequestLog
+from brickyard.local.api.identity import Identity
+from brickyard.local.api.permissions import Permissions
+from brickyard.local.api.routes import Route
+from brickyard.local.api.secrets import Secrets
+from brickyard.local.api.statements import Statements
+from brickyard.local.api.tokens import Principal, Tokens, write_private
+from brickyard.local.api.unity import Unity
+from brickyard.local.api.volumes import VolumeFiles
+from brickyard.local.api.warehouses import Warehouses
+from brickyard.local.catalog.model import CatalogError
+from brickyard.local.catalog.store import CatalogStore
+from brickyard.local.files.folder import Folder
+from brickyard.local.files.workspace import WorkspaceFiles
+from brickyard.local.runs.service import Runs, Surfaces
+
+if TYPE_CHECKING:
+    from brickyard.local.sql.model import Result, SqlError
+    from brickyard.local.sql.service import SqlService
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a workspace lies: its folder, its owner, its port."""
+
+    home: Path
+    owner: str
+    port: int
+
+    @property
+    def host(self) -> str:
+        """The address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def folder(self, name: str) -> Path:
+        """A folder of the workspace, made when missing."""
+        path = self.home / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a workspace is made of; each part is a plain object that its routes are bound to."""
+
+    tokens: Tokens
+    control: Control
+    identity: Identity
+    files: WorkspaceFiles
+    catalog: CatalogStore
+    unity: Unity
+    volumes: VolumeFiles
+    dbfs: Dbfs
+    warehouses: Warehouses
+    statements: Statements
+    permissions: Permissions
+    secrets: Secrets
+    clusters: Clusters
+    runs: Runs
+
+    def routes(self) -> list[Route]:
+        """Every route that is served."""
+        return [
+            *faults.router.bind(self.control),
+            *identity.router.bind(self.identity),
+            *workspace.router.bind(self.files),
+            *unity.router.bind(self.unity),
+            *tables.router.bind(self.unity),
+            *volumes.router.bind(self.volumes),
+            *dbfs.router.bind(self.dbfs),
+            *warehouses.router.bind(self.warehouses),
+            *statements.router.bind(self.statements),
+            *permissions.router.bind(self.permissions),
+            *secret_scopes.router.bind(self.secrets),
+            *clusters.router.bind(self.clusters),
+            *jobs.router.bind(self.runs),
+        ]
+
+
+class LazySql:
+    """The SQL service, made at its first use: a client that only wants REST does not wait for it."""
+
+    def __init__(self, make: Callable[[], SqlService]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._service: SqlService | None = None
+
+    def __call__(self) -> SqlService:
+        """The service."""
+        with self._lock:
+            if self._service is None:
+                self._service = self._make()
+            return self._service
+
+    def close(self) -> None:
+        """End the engine, when it was ever started."""
+        with self._lock:
+            if self._service is not None:
+                self._service.close()
+                self._service = None
+
+
+def build(place: Place, stack: ExitStack) -> Parts:
+    """Make the parts; *stack* closes them in the opposite order."""
+    tokens = Tokens(place.home, place.owner)
+    files = WorkspaceFiles(place.folder("files"), place.owner)
+    stack.callback(files.close)
+    store = CatalogStore(place.home / "catalog.sqlite", owner=place.owner)
+    stack.callback(store.close)
+    sql = LazySql(lambda: _sql_service(place, store))
+    stack.callback(sql.close)
+    workspace_id = _workspace_id(place.home)
+    unity_ = Unity(store, lambda statement, principal: _run_sql(sql(), statement, principal), workspace_id)
+    rows = place.folder("settings")
+    houses = Warehouses(Documents(rows / "warehouses.json"), f"{workspace_id:016x}", place.owner, place.port)
+    statements_ = Statements(sql, houses, place.host)
+    stack.callback(statements_.close)
+    return Parts(
+        tokens=tokens,
+        control=Control(Faults(), RequestLog()),
+        identity=Identity(tokens, workspace_id, place.host),
+        files=files,
+        catalog=store,
+        unity=unity_,
+        volumes=VolumeFiles(partial(_volume_folder, unity_)),
+        dbfs=Dbfs(Folder(place.folder("dbfs"))),
+        warehouses=houses,
+        statements=statements_,
+        permissions=Permissions(Documents(rows / "permissions.json"), place.owner),
+        secrets=Secrets(Documents(rows / "secrets.json"), place.home / "secrets.key"),
+        clusters=Clusters(place.owner),
+        runs=Runs(Surfaces(place.host, place.home, os.environ), tokens, files),
+    )
+
+
+def translate(error: Exception) -> ApiError | None:
+    """The envelope of an error that a part raised, None when no part knows it."""
+    if isinstance(error, CatalogError):
+        return ApiError(error.status, error.code, error.message)
+    from brickyard.local.sql.model import SqlError
+
+    return _sql_refusal(error) if isinstance(error, SqlError) else None
+
+
+_REFUSALS = (
+    ("_ALREADY_EXISTS", 409, "RESOURCE_ALREADY_EXISTS"),
+    ("_NOT_FOUND", 404, "RESOURCE_DOES_NOT_EXIST"),
+    ("PERMISSION", 403, "PERMISSION_DENIED"),
+)
+
+
+def _sql_refusal(error: SqlError) -> ApiError:
+    for word, status, code in _REFUSALS:
+        if word in error.error_class:
+            return ApiError(status, code, str(error))
+    return ApiError(400, "INVALID_PARAMETER_VALUE", str(error))
+
+
+def _sql_service(place: Place, store: CatalogStore) -> SqlService:
+    from brickyard.local.sql.service import SqlService
+
+    return SqlService(place.home, store)
+
+
+def _run_sql(service: SqlService, statement: str, principal: Principal) -> Result:
+    from brickyard.local.sql.model import SqlSession
+
+    return service.execute(statement, SqlSession(principal.name, admin=principal.owner), ())
+
+
+def _volume_folder(unity_: Unity, principal: Principal, key: tuple[str, str, str], writing: bool) -> Folder:
+    volume = unity_.store.volume(*key)
+    unity_.check_use(volume, "WRITE VOLUME" if writing else "READ VOLUME", principal)
+    base = "/Volumes/" + "/".join(key)
+    return Folder(_local_path(volume.storage_location), lambda path: base + path.rstrip("/"))
+
+
+def _local_path(location: str) -> Path:
+    return Path(url2pathname(urlsplit(location).path)) if location.startswith("file:") else Path(location)
+
+
+def _workspace_id(home: Path) -> int:
+    file = home / "workspace.json"
+    if not file.exists():
+        write_private(file, json.dumps({"workspace_id": 10**15 + secrets.randbelow(9 * 10**15)}))
+    return int(json.loads(file.read_text())["workspace_id"])
