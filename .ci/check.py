@@ -67,7 +67,7 @@ def say(line: str) -> None:
 def main(arguments: list[str]) -> int:
     """Run every step, print a table, and return 1 when one of them failed."""
     full = "--full" in arguments
-    outcomes = [run(step) for step in steps(full, [word for word in arguments if word != "--full"])]
+    outcomes = [run(step) for step in steps(full, [word for word in arguments if word not in ("--full", "--")])]
     say(f"\n{'STEP':<10}{'SECONDS':>8}  RESULT")
     for outcome in outcomes:
         say(f"{outcome.name:<10}{outcome.seconds:>8.1f}  {'ok' if outcome.code == 0 else 'FAILED'}")
