@@ -1,0 +1,204 @@
+"""The nouns of jobs: tasks, attempts, runs and the states they can be in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+JsonObject = dict[str, object]
+
+
+class Life(StrEnum):
+    """The life cycle of a run or of one task attempt, in Databricks' words."""
+
+    QUEUED = "QUEUED"
+    BLOCKED = "BLOCKED"
+    WAITING_FOR_RETRY = "WAITING_FOR_RETRY"
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    TERMINATING = "TERMINATING"
+    TERMINATED = "TERMINATED"
+    SKIPPED = "SKIPPED"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing follows."""
+        return self in (Life.TERMINATED, Life.SKIPPED, Life.INTERNAL_ERROR)
+
+    @property
+    def in_process(self) -> bool:
+        """Whether a process belongs to it."""
+        return self in (Life.PENDING, Life.RUNNING, Life.TERMINATING)
+
+
+class Outcome(StrEnum):
+    """How a run or attempt ended."""
+
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    TIMEDOUT = "TIMEDOUT"
+    CANCELED = "CANCELED"
+    MAXIMUM_CONCURRENT_RUNS_REACHED = "MAXIMUM_CONCURRENT_RUNS_REACHED"
+    EXCLUDED = "EXCLUDED"
+    SUCCESS_WITH_FAILURES = "SUCCESS_WITH_FAILURES"
+    UPSTREAM_FAILED = "UPSTREAM_FAILED"
+    UPSTREAM_CANCELED = "UPSTREAM_CANCELED"
+
+    @property
+    def failed(self) -> bool:
+        """Whether tasks downstream count it as failed."""
+        return self in (Outcome.FAILED, Outcome.TIMEDOUT, Outcome.UPSTREAM_FAILED)
+
+    @property
+    def canceled(self) -> bool:
+        """Whether tasks downstream count it as cancelled."""
+        return self in (Outcome.CANCELED, Outcome.UPSTREAM_CANCELED)
+
+
+class RunIf(StrEnum):
+    """When a task runs, judged by the tasks that it depends on."""
+
+    ALL_SUCCESS = "ALL_SUCCESS"
+    AT_LEAST_ONE_SUCCESS = "AT_LEAST_ONE_SUCCESS"
+    NONE_FAILED = "NONE_FAILED"
+    ALL_DONE = "ALL_DONE"
+    AT_LEAST_ONE_FAILED = "AT_LEAST_ONE_FAILED"
+    ALL_FAILED = "ALL_FAILED"
+
+
+class TaskKind(StrEnum):
+    """The task types that run here; the value is the field of the task."""
+
+    NOTEBOOK = "notebook_task"
+    PYTHON = "spark_python_task"
+    SQL = "sql_task"
+    CONDITION = "condition_task"
+    RUN_JOB = "run_job_task"
+
+    @property
+    def in_process(self) -> bool:
+        """Whether an attempt is an own process."""
+        return self in (TaskKind.NOTEBOOK, TaskKind.PYTHON, TaskKind.SQL)
+
+
+class RunType(StrEnum):
+    """Who asked for a run: a job, runs/submit, or `dbutils.notebook.run`."""
+
+    JOB = "JOB_RUN"
+    SUBMIT = "SUBMIT_RUN"
+    WORKFLOW = "WORKFLOW_RUN"
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """An edge of the graph; `outcome` ("true" or "false") is asked of a condition task."""
+
+    task_key: str
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """One task as it was asked for; `body` is the object under the field that `kind` names."""
+
+    key: str
+    kind: TaskKind
+    body: JsonObject
+    depends_on: tuple[Dependency, ...] = ()
+    run_if: RunIf = RunIf.ALL_SUCCESS
+    max_retries: int = 0
+    retry_wait_ms: int = 0
+    retry_on_timeout: bool = False
+    timeout_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of one task; times in ms since the epoch.
+
+    `started` is when it left the waiting states, `executing` when its process began to work, `ready` when a retry may
+    start. `answer` is the outcome of a condition ("true" or "false"), `child` the run that a run_job_task started,
+    `code` is Databricks' termination code where the outcome alone does not tell it.
+    """
+
+    task_run_id: int
+    run_id: int
+    task_key: str
+    number: int = 0
+    life: Life = Life.BLOCKED
+    outcome: Outcome | None = None
+    message: str = ""
+    code: str = ""
+    started: int | None = None
+    executing: int | None = None
+    ended: int | None = None
+    ready: int | None = None
+    timed_out: bool = False
+    answer: str | None = None
+    child: int | None = None
+    resolved: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a job, of a submitted set of tasks or of a child notebook.
+
+    `settings` is the snapshot that was asked for; `parameters` are the job parameters with their values;
+    `overrides` is what run-now gave (`notebook_params`, `python_params`, `job_parameters`). `creator` asked for it, its
+    tasks act as `run_as`. `parent` is the task run whose notebook started it.
+    """
+
+    run_id: int
+    job_id: int
+    run_type: RunType
+    name: str
+    creator: str
+    run_as: str
+    settings: JsonObject
+    tasks: tuple[TaskSpec, ...]
+    number_in_job: int
+    created: int
+    life: Life = Life.PENDING
+    outcome: Outcome | None = None
+    message: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    overrides: JsonObject = field(default_factory=dict)
+    started: int | None = None
+    ended: int | None = None
+    cancel_requested: bool = False
+    timed_out: bool = False
+    timeout_ms: int = 0
+    parent: int | None = None
+
+    def task(self, key: str) -> TaskSpec:
+        """The task of that key."""
+        return next(task for task in self.tasks if task.key == key)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A stored job."""
+
+    job_id: int
+    creator: str
+    created: int
+    settings: JsonObject
+
+    @property
+    def name(self) -> str:
+        """The name, `Untitled` when none was given."""
+        return str(self.settings.get("name") or "Untitled")
+
+    @property
+    def max_concurrent_runs(self) -> int:
+        """How many runs may be active at the same time."""
+        limit = self.settings.get("max_concurrent_runs")
+        return limit if isinstance(limit, int) else 1
+
+    @property
+    def queue_enabled(self) -> bool:
+        """Whether a run over the limit waits instead of being skipped."""
+        queue = self.settings.get("queue")
+        return isinstance(queue, dict) and bool(queue.get("enabled"))

@@ -1,0 +1,457 @@
+"""Jobs and runs as the API offers them: create, submit, cancel, look up; and how a task becomes a process."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from brickyard.local.api.errors import ApiError, denied, invalid
+from brickyard.local.api.routes import field_list, field_number, field_object, field_text
+from brickyard.local.api.tokens import Principal, Tokens
+from brickyard.local.files.workspace import Entry, Kind, WorkspaceFiles, workspace_path
+from brickyard.local.runs.model import (
+    Attempt,
+    Job,
+    JsonObject,
+    Life,
+    Outcome,
+    Run,
+    RunType,
+    TaskKind,
+    TaskSpec,
+)
+from brickyard.local.runs.parameters import Surroundings, compare, resolve
+from brickyard.local.runs.processes import Order, Processes, scrubbed
+from brickyard.local.runs.scheduler import Scheduler
+from brickyard.local.runs.settings import check_job, normalize, parameter_defaults, read_tasks, text_map
+from brickyard.local.runs.store import Store
+from brickyard.local.sql.model import Origin
+
+RUNTIME_VERSION = "17.3"
+MAX_TOKEN = 64
+_RUN_TOKEN_SECONDS = 48 * 3600.0
+_OVERRIDES = ("notebook_params", "python_params", "sql_params", "job_parameters", "only")
+
+
+@dataclass(frozen=True, slots=True)
+class Surfaces:
+    """Where a workspace lies: its REST address, its folder, the variables its processes may inherit."""
+
+    host: str
+    home: Path
+    environment: Mapping[str, str]
+
+
+class Runs:
+    """The jobs of one workspace. `start` before use, `close` at the end."""
+
+    def __init__(self, surfaces: Surfaces, tokens: Tokens, files: WorkspaceFiles) -> None:
+        self._surfaces = surfaces
+        self._tokens = tokens
+        self.files = files
+        self._folder = surfaces.home / "runs"
+        self.store = Store(self._folder / "runs.sqlite")
+        self._scheduler = Scheduler(self.store, self, _now)
+        self._processes = Processes(self._scheduler.notify)
+
+    def start(self) -> None:
+        """Settle what the last server left open, then drive runs."""
+        self._scheduler.start()
+        for run in self.store.open_runs():
+            if run.parent is not None:
+                self._request_cancel(run)
+
+    def close(self) -> None:
+        """Kill what runs; the next start finds and names it."""
+        self._scheduler.stop()
+        self._processes.close()
+        self.store.close()
+
+    def warm(self) -> None:
+        """Start the fork server now, so that the first task need not wait for it."""
+        self._processes.warm()
+
+    # jobs
+
+    def create_job(self, settings: JsonObject, principal: Principal) -> int:
+        """Store a new job and return its id."""
+        settings = _checked(settings)
+        _run_as(settings, principal, principal.name)
+        job = Job(self.store.new_id(), principal.name, _now(), settings)
+        self.store.add_job(job)
+        return job.job_id
+
+    def job(self, job_id: int) -> Job:
+        """A job, or INVALID_PARAMETER_VALUE as Databricks says it."""
+        job = self.store.job(job_id)
+        if job is None:
+            raise invalid(f"Job {job_id} does not exist.")
+        return job
+
+    def reset_job(self, job_id: int, settings: JsonObject, principal: Principal) -> None:
+        """Replace all settings of a job."""
+        job = self.job(job_id)
+        settings = _checked(settings)
+        _run_as(settings, principal, job.creator)
+        self.store.save_settings(job_id, settings)
+        self._scheduler.wake()
+
+    def update_job(self, job_id: int, new: JsonObject, remove: list[str], principal: Principal) -> None:
+        """Change some settings: tasks, job clusters and parameters are merged by their key, the rest replaced."""
+        job = self.job(job_id)
+        kept = {name: value for name, value in job.settings.items() if name not in remove}
+        for path in remove:
+            _remove_keyed(kept, path)
+        merged = {name: _merged(name, kept.get(name), value) for name, value in new.items()}
+        self.reset_job(job_id, {**kept, **merged}, principal)
+
+    def delete_job(self, job_id: int) -> None:
+        """Forget a job."""
+        self.store.delete_job(self.job(job_id).job_id)
+
+    # runs
+
+    def submit(self, settings: JsonObject, principal: Principal) -> int:
+        """Run tasks once without a job and return the run's id; the same idempotency token gives the same run."""
+        token = _token(settings)
+        settings = normalize({k: v for k, v in settings.items() if k != "idempotency_token"}, "main")
+        tasks = read_tasks(settings)
+        if not tasks:
+            raise invalid("At least one task is required.")
+        with self.store.transaction():
+            known = self.store.submission("submit", token) if token else None
+            if known is not None:
+                return known
+            run = self._new_run(RunType.SUBMIT, settings, principal.name)
+            run = replace(run, run_as=_run_as(settings, principal, principal.name))
+            self._save_new(run, token, "submit")
+        self._scheduler.wake()
+        return run.run_id
+
+    def run_now(self, job_id: int, body: JsonObject, principal: Principal) -> Run:
+        """Run a job now; over its limit the run waits (queue) or is skipped."""
+        token = _token(body)
+        job = self.job(job_id)
+        with self.store.transaction():
+            known = self.store.submission(str(job_id), token) if token else None
+            if known is not None:
+                return self.run(known)
+            run = self._run_of_job(job, body, principal.name)
+            self._save_new(run, token, str(job_id))
+        self._scheduler.wake()
+        return run
+
+    def submit_child(self, parent: Attempt, path: str, arguments: Mapping[str, str], timeout: int) -> int:
+        """Run a notebook for `dbutils.notebook.run` and return the run's id."""
+        of = self.run(parent.run_id)
+        body = {"notebook_path": path, "base_parameters": dict(arguments)}
+        settings: JsonObject = {
+            "run_name": path.rpartition("/")[2],
+            "timeout_seconds": timeout,
+            "tasks": [{"task_key": "notebook", "notebook_task": body}],
+        }
+        with self.store.transaction():
+            run = self._new_run(RunType.WORKFLOW, settings, of.creator)
+            run = replace(run, job_id=of.job_id, run_as=of.run_as, parent=parent.task_run_id)
+            self._save_new(run, None, "")
+        self._scheduler.wake()
+        return run.run_id
+
+    def run(self, run_id: int) -> Run:
+        """A run by its own id or by one of its task runs, or INVALID_PARAMETER_VALUE as Databricks says it."""
+        attempt = self.store.attempt(run_id)
+        run = self.store.run(run_id if attempt is None else attempt.run_id)
+        if run is None:
+            raise invalid(f"Run {run_id} does not exist.")
+        return run
+
+    def cancel(self, run_id: int) -> None:
+        """Ask a run to end; one that has ended stays as it is."""
+        self._request_cancel(self.run(run_id))
+
+    def cancel_all(self, job_id: int | None, *, all_queued: bool) -> None:
+        """Ask all open runs of a job, or all queued runs, to end."""
+        if job_id is not None:
+            self.job(job_id)
+        for run in self.store.open_runs(job_id):
+            if job_id is not None or (all_queued and run.life is Life.QUEUED):
+                self._request_cancel(run)
+
+    def delete_run(self, run_id: int) -> None:
+        """Hide a run that has ended."""
+        run = self.run(run_id)
+        if not run.life.final:
+            raise ApiError(400, "INVALID_STATE", f"Run {run_id} is active; cancel it first.")
+        self.store.delete_run(run.run_id)
+
+    def _request_cancel(self, run: Run) -> None:
+        with self.store.transaction():
+            current = self.run(run.run_id)
+            if current.life.final:
+                return
+            life = Life.PENDING if current.life is Life.QUEUED else current.life
+            self.store.save_run(replace(current, cancel_requested=True, life=life))
+        self._scheduler.wake()
+
+    def _run_of_job(self, job: Job, body: JsonObject, principal: str) -> Run:
+        overrides = {name: body[name] for name in _OVERRIDES if body.get(name)}
+        given = text_map(field_object(body, "job_parameters"))
+        parameters = {**parameter_defaults(job.settings), **given}
+        run = self._new_run(RunType.JOB, _selected(job.settings, body), principal)
+        run = replace(run, job_id=job.job_id, name=job.name, parameters=parameters, overrides=overrides)
+        run = replace(run, number_in_job=self.store.next_number(job.job_id), run_as=_acts_as(job.settings, job.creator))
+        if len(self.store.open_runs(job.job_id)) < job.max_concurrent_runs:
+            return run
+        queue = field_object(body, "queue")
+        if queue.get("enabled", job.queue_enabled):
+            return replace(run, life=Life.QUEUED)
+        reached = Outcome.MAXIMUM_CONCURRENT_RUNS_REACHED
+        why = f"The job already has {job.max_concurrent_runs} active runs, as many as it may have."
+        return replace(run, life=Life.SKIPPED, outcome=reached, message=why, ended=run.created)
+
+    def _new_run(self, run_type: RunType, settings: JsonObject, principal: str) -> Run:
+        run_id = self.store.new_id()
+        return Run(
+            run_id,
+            self.store.new_id(),
+            run_type,
+            field_text(settings, "run_name", "Untitled"),
+            principal,
+            principal,
+            settings,
+            read_tasks(settings),
+            run_id,
+            _now(),
+            timeout_ms=field_number(settings, "timeout_seconds", 0) * 1000,
+        )
+
+    def _save_new(self, run: Run, token: str | None, scope: str) -> None:
+        self.store.save_run(run)
+        for task in run.tasks if run.life is not Life.SKIPPED else ():
+            self.store.save_attempt(Attempt(self.store.new_id(), run.run_id, task.key))
+        if token:
+            self.store.remember_submission(scope, token, run.run_id)
+
+    # what the scheduler asks for
+
+    def begin(self, run: Run, task: TaskSpec, attempt: Attempt) -> Attempt:
+        """Start an attempt: a process, a condition that is judged at once, or a run of another job."""
+        latest = self.store.latest(run.run_id)
+        values = {key: _as_text(value) for key, value in self.store.values(run.run_id).items()}
+        body = resolve(task, Surroundings(run, attempt, latest, values, self._surfaces.host))
+        attempt = replace(attempt, resolved=body)
+        match task.kind:
+            case TaskKind.CONDITION:
+                return _judged(attempt, body)
+            case TaskKind.RUN_JOB:
+                return self._begin_job(attempt, body, run)
+            case _:
+                return self._begin_process(run, task, attempt)
+
+    def halt(self, task: TaskSpec, attempt: Attempt) -> None:
+        """Ask the process or the child run of an attempt to end."""
+        if attempt.child is not None:
+            self.cancel(attempt.child)
+        else:
+            self._processes.stop(attempt.task_run_id)
+
+    def left(self, attempt: Attempt) -> None:
+        """End the token of an attempt and the runs that its notebook started."""
+        self._tokens.revoke_run(attempt.task_run_id)
+        for run in self.store.open_runs():
+            if run.parent == attempt.task_run_id:
+                self._request_cancel(run)
+
+    def folder(self, task_run_id: int) -> Path:
+        """Where an attempt keeps its log and results."""
+        return self._folder / str(task_run_id)
+
+    def _begin_job(self, attempt: Attempt, body: JsonObject, run: Run) -> Attempt:
+        given = {name: body[name] for name in (*_OVERRIDES, "idempotency_token") if name in body}
+        token = {"idempotency_token": f"task-run-{attempt.task_run_id}"}
+        try:
+            child = self.run_now(field_number(body, "job_id"), {**given, **token}, Principal(run.run_as))
+        except ApiError as error:
+            return _over(attempt, Outcome.FAILED, error.message, "INVALID_RUN_CONFIGURATION")
+        return replace(attempt, child=child.run_id, life=Life.RUNNING, executing=_now())
+
+    def _begin_process(self, run: Run, task: TaskSpec, attempt: Attempt) -> Attempt:
+        path, wanted = _source_of(task.kind, attempt.resolved)
+        entry = self.files.find(path)
+        if entry is None or (entry.kind is not wanted and task.kind is not TaskKind.SQL):
+            return _over(attempt, Outcome.FAILED, _no_access(path, wanted), "RESOURCE_NOT_FOUND", Life.INTERNAL_ERROR)
+        folder = self.folder(attempt.task_run_id)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._processes.start(Order(attempt.task_run_id, str(folder), self._environment(run, attempt, folder), {
+            "kind": {TaskKind.NOTEBOOK: "notebook", TaskKind.PYTHON: "python"}.get(task.kind, "sql"),
+            "path": path,
+            **_parameters_of(attempt.resolved),
+            "dbfs": str(self._surfaces.home / "dbfs"),
+            "workspace": str(self.files.root),
+        }))  # fmt: skip
+        return attempt
+
+    def _environment(self, run: Run, attempt: Attempt, folder: Path) -> dict[str, str]:
+        token = self._tokens.issue(run.run_as, ttl=_RUN_TOKEN_SECONDS, run=attempt.task_run_id)
+        return {
+            **scrubbed(self._surfaces.environment),
+            "HOME": str(folder),
+            "DATABRICKS_HOST": self._surfaces.host,
+            "DATABRICKS_TOKEN": token,
+            "DATABRICKS_AUTH_TYPE": "pat",
+            "DATABRICKS_RUNTIME_VERSION": RUNTIME_VERSION,
+            "IS_SERVERLESS": "TRUE",
+        }
+
+    # what others ask
+
+    def origin(self, task_run_id: int) -> Origin:
+        """Which job, run and notebook the holder of a task run's token is: what history and lineage record."""
+        attempt = self.store.attempt(task_run_id)
+        if attempt is None:
+            return Origin()
+        run = self.run(attempt.run_id)
+        path = attempt.resolved.get("notebook_path")
+        entry = self.files.find(path) if isinstance(path, str) else None
+        return Origin(
+            job_id=str(run.job_id),
+            job_name=run.name,
+            job_run_id=str(run.run_id),
+            task_run_id=str(task_run_id),
+            task_key=attempt.task_key,
+            trigger_type="manual",
+            notebook_id=None if entry is None else str(entry.object_id),
+            notebook_path=None if entry is None else entry.path,
+        )
+
+    def caller(self, principal: Principal) -> Attempt:
+        """The task run whose token was sent, or PERMISSION_DENIED."""
+        attempt = None if principal.run is None else self.store.attempt(principal.run)
+        if attempt is None:
+            raise denied("Only a running task may ask for this.")
+        return attempt
+
+    def source(self, path: str) -> tuple[Entry, bytes]:
+        """A notebook and its bytes as they are stored, or RESOURCE_DOES_NOT_EXIST."""
+        entry = self.files.status(path)
+        return entry, self.files.read(entry.path)
+
+    def seal(self, run_id: int) -> str:
+        """The word in a run page's address that only this workspace can make."""
+        return hmac.new(self._tokens.owner_token.encode(), f"run:{run_id}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _checked(settings: JsonObject) -> JsonObject:
+    settings = {"name": "Untitled", "format": "MULTI_TASK", "max_concurrent_runs": 1, **normalize(settings, "main")}
+    check_job(settings)
+    read_tasks(settings)
+    return settings
+
+
+def _acts_as(settings: JsonObject, default: str) -> str:
+    wanted = field_object(settings, "run_as")
+    return str(wanted.get("user_name") or wanted.get("service_principal_name") or default)
+
+
+def _run_as(settings: JsonObject, principal: Principal, default: str) -> str:
+    """Whom the tasks act as; only the workspace's owner may name somebody else."""
+    name = _acts_as(settings, default)
+    if name not in (principal.name, default) and not principal.owner:
+        raise denied(f"{principal.name} may not run as {name}.")
+    return name
+
+
+def _token(body: JsonObject) -> str | None:
+    token = field_text(body, "idempotency_token", "")
+    if len(token) > MAX_TOKEN:
+        raise invalid(f"idempotency_token may have at most {MAX_TOKEN} characters, it has {len(token)}.")
+    return token or None
+
+
+def _selected(settings: JsonObject, body: JsonObject) -> JsonObject:
+    """The settings with only the tasks that run-now asks for."""
+    only = field_list(body, "only")
+    if not only:
+        return settings
+    tasks = field_list(settings, "tasks")
+    chosen = [task for task in tasks if isinstance(task, dict) and task.get("task_key") in only]
+    if len(chosen) != len(set(map(str, only))):
+        raise invalid(f"only names tasks that the job does not have: {only}.")
+    return {**settings, "tasks": [_without_unchosen(task, only) for task in chosen]}
+
+
+def _without_unchosen(task: JsonObject, only: list[object]) -> JsonObject:
+    edges = [edge for edge in field_list(task, "depends_on") if isinstance(edge, dict) and edge["task_key"] in only]
+    return {**task, "depends_on": edges}
+
+
+_KEYED = {
+    "tasks": "task_key",
+    "job_clusters": "job_cluster_key",
+    "parameters": "name",
+    "environments": "environment_key",
+}
+
+
+def _merged(name: str, old: object, new: object) -> object:
+    key = _KEYED.get(name)
+    if key is None or not isinstance(old, list) or not isinstance(new, list):
+        return new
+    by_key = {item.get(key): item for item in [*old, *new] if isinstance(item, dict)}
+    return list(by_key.values())
+
+
+def _remove_keyed(settings: JsonObject, path: str) -> None:
+    """Remove `tasks/key` and the like."""
+    name, _, wanted = path.partition("/")
+    items = settings.get(name)
+    if wanted and name in _KEYED and isinstance(items, list):
+        settings[name] = [i for i in items if isinstance(i, dict) and i.get(_KEYED[name]) != wanted]
+
+
+def _source_of(kind: TaskKind, body: JsonObject) -> tuple[str, Kind]:
+    match kind:
+        case TaskKind.NOTEBOOK:
+            return workspace_path(field_text(body, "notebook_path")), Kind.NOTEBOOK
+        case TaskKind.PYTHON:
+            return workspace_path(field_text(body, "python_file")), Kind.FILE
+        case _:
+            return workspace_path(field_text(field_object(body, "file"), "path")), Kind.FILE
+
+
+def _parameters_of(body: JsonObject) -> JsonObject:
+    given = body.get("base_parameters", body.get("parameters"))
+    return {"arguments": given} if isinstance(given, list) else {"parameters": given or {}}
+
+
+def _no_access(path: str, wanted: Kind) -> str:
+    what = "notebook" if wanted is Kind.NOTEBOOK else "file"
+    return f'Unable to access the {what} "{path}" in the workspace: it does not exist or is not a {what}.'
+
+
+def _judged(attempt: Attempt, body: JsonObject) -> Attempt:
+    left, right = field_text(body, "left"), field_text(body, "right")
+    try:
+        answer = compare(field_text(body, "op"), left, right)
+    except ValueError:
+        why = f"The condition compares {left!r} with {right!r}, which are not both numbers."
+        return _over(attempt, Outcome.FAILED, why, "INVALID_RUN_CONFIGURATION")
+    return replace(_over(attempt, Outcome.SUCCESS, ""), answer=str(answer).lower())
+
+
+def _over(attempt: Attempt, outcome: Outcome, message: str, code: str = "", life: Life = Life.TERMINATED) -> Attempt:
+    return replace(attempt, life=life, outcome=outcome, message=message, code=code, executing=_now(), ended=_now())
+
+
+def _as_text(coded: str) -> str:
+    value = json.loads(coded)
+    return value if isinstance(value, str) else coded

@@ -1,0 +1,232 @@
+"""Remembers jobs, runs, attempts, task values and idempotency tokens in one SQLite file."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from brickyard.local.catalog.database import Database, Values
+from brickyard.local.runs.model import Attempt, Job, JsonObject, Life, Outcome, Run, RunType
+from brickyard.local.runs.settings import read_tasks
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS ids (last INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS jobs (
+    job_id INTEGER PRIMARY KEY, creator TEXT NOT NULL, created INTEGER NOT NULL, settings TEXT NOT NULL,
+    runs INTEGER NOT NULL DEFAULT 0, deleted INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS runs (
+    run_id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL, run_type TEXT NOT NULL, name TEXT NOT NULL, creator TEXT NOT NULL,
+    run_as TEXT NOT NULL, settings TEXT NOT NULL, number_in_job INTEGER NOT NULL, created INTEGER NOT NULL, life TEXT NOT NULL, outcome TEXT,
+    message TEXT NOT NULL, parameters TEXT NOT NULL, overrides TEXT NOT NULL, started INTEGER, ended INTEGER,
+    cancel_requested INTEGER NOT NULL, timed_out INTEGER NOT NULL, timeout_ms INTEGER NOT NULL, parent INTEGER,
+    deleted INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS runs_of_job ON runs (job_id, run_id);
+CREATE INDEX IF NOT EXISTS open_runs ON runs (life) WHERE life NOT IN ('TERMINATED', 'SKIPPED', 'INTERNAL_ERROR');
+CREATE TABLE IF NOT EXISTS attempts (
+    task_run_id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL, task_key TEXT NOT NULL, number INTEGER NOT NULL,
+    life TEXT NOT NULL, outcome TEXT, message TEXT NOT NULL, code TEXT NOT NULL,
+    started INTEGER, executing INTEGER, ended INTEGER,
+    ready INTEGER, timed_out INTEGER NOT NULL, answer TEXT, child INTEGER, resolved TEXT NOT NULL,
+    UNIQUE (run_id, task_key, number));
+CREATE TABLE IF NOT EXISTS submissions (
+    scope TEXT NOT NULL, token TEXT NOT NULL, run_id INTEGER NOT NULL, PRIMARY KEY (scope, token));
+CREATE TABLE IF NOT EXISTS task_values (
+    run_id INTEGER NOT NULL, task_key TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (run_id, task_key, name));
+"""
+_FIRST_ID = 1_000_000
+_FINAL = "('TERMINATED', 'SKIPPED', 'INTERNAL_ERROR')"
+_RUN_COLUMNS = (
+    "run_id", "job_id", "run_type", "name", "creator", "run_as", "settings", "number_in_job", "created", "life", "outcome", "message",
+    "parameters", "overrides", "started", "ended", "cancel_requested", "timed_out", "timeout_ms", "parent",
+)  # fmt: skip
+_ATTEMPT_COLUMNS = (
+    "task_run_id", "run_id", "task_key", "number", "life", "outcome", "message", "code", "started", "executing",
+    "ended", "ready", "timed_out", "answer", "child", "resolved",
+)  # fmt: skip
+
+
+class Store:
+    """Every method is one transaction; wrap several in `transaction()` to make them one."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = Database(path)
+        self._db.create(_SCHEMA)
+        self.transaction = self._db.transaction
+        with self.transaction():
+            if self._db.row("SELECT last FROM ids") is None:
+                self._db.execute("INSERT INTO ids VALUES (?)", (_FIRST_ID,))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def new_id(self) -> int:
+        """An id that no job, run or task run has or had."""
+        with self.transaction():
+            self._db.execute("UPDATE ids SET last = last + 1")
+            return int(self._one("SELECT last FROM ids")[0])
+
+    # jobs
+
+    def add_job(self, job: Job) -> None:
+        """Remember a new job."""
+        values = (job.job_id, job.creator, job.created, json.dumps(job.settings))
+        self._db.execute("INSERT INTO jobs (job_id, creator, created, settings) VALUES (?, ?, ?, ?)", values)
+
+    def save_settings(self, job_id: int, settings: JsonObject) -> None:
+        """Replace a job's settings."""
+        self._db.execute("UPDATE jobs SET settings = ? WHERE job_id = ?", (json.dumps(settings), job_id))
+
+    def delete_job(self, job_id: int) -> None:
+        """Forget a job; its runs stay."""
+        self._db.execute("UPDATE jobs SET deleted = 1 WHERE job_id = ?", (job_id,))
+
+    def job(self, job_id: int) -> Job | None:
+        """A job, None when there is none of that id."""
+        row = self._db.row("SELECT * FROM jobs WHERE job_id = ? AND NOT deleted", (job_id,))
+        return None if row is None else _job(row)
+
+    def jobs(self) -> list[Job]:
+        """All jobs, newest first."""
+        return [_job(row) for row in self._db.rows("SELECT * FROM jobs WHERE NOT deleted ORDER BY job_id DESC")]
+
+    def next_number(self, job_id: int) -> int:
+        """Count one more run of a job and return its number."""
+        with self.transaction():
+            self._db.execute("UPDATE jobs SET runs = runs + 1 WHERE job_id = ?", (job_id,))
+            return int(self._one("SELECT runs FROM jobs WHERE job_id = ?", (job_id,))[0])
+
+    # runs
+
+    def save_run(self, run: Run) -> None:
+        """Insert or replace a run."""
+        self._upsert("runs", _RUN_COLUMNS, _run_values(run))
+
+    def run(self, run_id: int) -> Run | None:
+        """A run, None when there is none of that id."""
+        row = self._db.row("SELECT * FROM runs WHERE run_id = ? AND NOT deleted", (run_id,))
+        return None if row is None else _run(row)
+
+    def runs(self, job_id: int | None = None) -> list[Run]:
+        """The runs of a job or all, newest first; children of notebooks only when their job is asked for."""
+        where, values = ("job_id = ?", (job_id,)) if job_id is not None else ("run_type != 'WORKFLOW_RUN'", ())
+        query = f"SELECT * FROM runs WHERE {where} AND NOT deleted ORDER BY created DESC, run_id DESC"
+        return [_run(row) for row in self._db.rows(query, values)]
+
+    def open_runs(self, job_id: int | None = None) -> list[Run]:
+        """Runs that have not ended, oldest first."""
+        rows = self._db.rows(f"SELECT * FROM runs WHERE life NOT IN {_FINAL} ORDER BY run_id")
+        return [run for run in map(_run, rows) if job_id in (None, run.job_id)]
+
+    def delete_run(self, run_id: int) -> None:
+        """Hide a run that has ended."""
+        self._db.execute("UPDATE runs SET deleted = 1 WHERE run_id = ?", (run_id,))
+
+    def remember_submission(self, scope: str, token: str, run_id: int) -> None:
+        """Bind an idempotency token to the run that it made."""
+        self._db.execute("INSERT INTO submissions VALUES (?, ?, ?)", (scope, token, run_id))
+
+    def submission(self, scope: str, token: str) -> int | None:
+        """The run that an idempotency token made."""
+        row = self._db.row("SELECT run_id FROM submissions WHERE scope = ? AND token = ?", (scope, token))
+        return None if row is None else int(row[0])
+
+    # attempts
+
+    def save_attempt(self, attempt: Attempt) -> None:
+        """Insert or replace an attempt."""
+        self._upsert("attempts", _ATTEMPT_COLUMNS, _attempt_values(attempt))
+
+    def attempt(self, task_run_id: int) -> Attempt | None:
+        """An attempt by its task run id."""
+        row = self._db.row("SELECT * FROM attempts WHERE task_run_id = ?", (task_run_id,))
+        return None if row is None else _attempt(row)
+
+    def attempts(self, run_id: int) -> list[Attempt]:
+        """All attempts of a run, oldest first."""
+        rows = self._db.rows("SELECT * FROM attempts WHERE run_id = ? ORDER BY task_run_id", (run_id,))
+        return [_attempt(row) for row in rows]
+
+    def latest(self, run_id: int) -> dict[str, Attempt]:
+        """The latest attempt of every task of a run."""
+        return {attempt.task_key: attempt for attempt in self.attempts(run_id)}
+
+    def mark_executing(self, task_run_id: int, at: int) -> None:
+        """Note that the process of a pending attempt began to work."""
+        query = "UPDATE attempts SET life = 'RUNNING', executing = ? WHERE task_run_id = ? AND life = 'PENDING'"
+        self._db.execute(query, (at, task_run_id))
+
+    # task values
+
+    def set_value(self, run_id: int, task_key: str, name: str, value: str) -> None:
+        """Keep a task value, JSON text."""
+        self._db.execute("INSERT OR REPLACE INTO task_values VALUES (?, ?, ?, ?)", (run_id, task_key, name, value))
+
+    def values(self, run_id: int) -> dict[tuple[str, str], str]:
+        """The task values of a run by task and name, JSON text."""
+        rows = self._db.rows("SELECT task_key, name, value FROM task_values WHERE run_id = ?", (run_id,))
+        return {(row["task_key"], row["name"]): row["value"] for row in rows}
+
+    def _one(self, sql: str, values: Values = ()) -> sqlite3.Row:
+        row = self._db.row(sql, values)
+        if row is None:
+            raise LookupError(sql)
+        return row
+
+    def _upsert(self, table: str, columns: Sequence[str], values: Values) -> None:
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        changes = ", ".join(f"{c} = excluded.{c}" for c in columns[1:])
+        query = f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT ({columns[0]}) DO UPDATE SET {changes}"
+        self._db.execute(query, values)
+
+
+def _job(row: sqlite3.Row) -> Job:
+    return Job(row["job_id"], row["creator"], row["created"], json.loads(row["settings"]))
+
+
+def _run(row: sqlite3.Row) -> Run:
+    settings = json.loads(row["settings"])
+    given = {name: row[name] for name in _RUN_COLUMNS}
+    given |= {
+        "run_type": RunType(row["run_type"]),
+        "settings": settings,
+        "life": Life(row["life"]),
+        "outcome": Outcome(row["outcome"]) if row["outcome"] else None,
+        "parameters": json.loads(row["parameters"]),
+        "overrides": json.loads(row["overrides"]),
+        "cancel_requested": bool(row["cancel_requested"]),
+        "timed_out": bool(row["timed_out"]),
+    }
+    return Run(tasks=read_tasks(settings), **given)
+
+
+def _run_values(run: Run) -> Values:
+    coded: Mapping[str, object] = {
+        "settings": json.dumps(run.settings),
+        "parameters": json.dumps(dict(run.parameters)),
+        "overrides": json.dumps(run.overrides),
+    }
+    return [_plain(coded.get(name, getattr(run, name))) for name in _RUN_COLUMNS]
+
+
+def _attempt(row: sqlite3.Row) -> Attempt:
+    attempt = Attempt(**{name: row[name] for name in _ATTEMPT_COLUMNS})
+    outcome = Outcome(row["outcome"]) if row["outcome"] else None
+    timed_out, resolved = bool(row["timed_out"]), json.loads(row["resolved"])
+    return replace(attempt, life=Life(row["life"]), outcome=outcome, timed_out=timed_out, resolved=resolved)
+
+
+def _attempt_values(attempt: Attempt) -> Values:
+    return [_plain(getattr(attempt, name)) for name in _ATTEMPT_COLUMNS]
+
+
+def _plain(value: object) -> str | int | None:
+    if isinstance(value, dict):
+        return json.dumps(value)
+    if value is None or isinstance(value, str | int):
+        return value
+    raise TypeError(f"{type(value).__name__} is not kept")
