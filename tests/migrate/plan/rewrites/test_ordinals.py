@@ -6,7 +6,6 @@ from collections import Counter
 
 import duckdb
 import pytest
-
 from tests.migrate.plan.rewrites.rewriting import rewrite
 
 RULE = "ordinals"
@@ -16,7 +15,7 @@ SPELLED = {
     "SELECT upper(a) AS a, COUNT(*) AS n FROM t GROUP BY 1": "SELECT upper(a) AS a, COUNT(*) AS n FROM t GROUP BY upper(a)",
     "SELECT a AS x, b FROM t ORDER BY 2 DESC, 1": "SELECT a AS x, b FROM t ORDER BY b DESC, x",
     "SELECT upper(a) AS a, COUNT(*) n FROM t GROUP BY 1 ORDER BY 2 DESC NULLS LAST": "SELECT upper(a) AS a, COUNT(*) n FROM t GROUP BY upper(a) ORDER BY n DESC NULLS LAST",
-    "SELECT CASE WHEN a > 1\n  THEN 'x' ELSE 'y' END AS c, COUNT(*) AS n FROM t GROUP BY 1": "SELECT CASE WHEN a > 1\n  THEN 'x' ELSE 'y' END AS c, COUNT(*) AS n FROM t GROUP BY CASE WHEN a > 1 THEN 'x' ELSE 'y' END",
+    "SELECT CASE WHEN a > '1'\n  THEN 'x' ELSE 'y' END AS c, COUNT(*) AS n FROM t GROUP BY 1": "SELECT CASE WHEN a > '1'\n  THEN 'x' ELSE 'y' END AS c, COUNT(*) AS n FROM t GROUP BY CASE WHEN a > '1' THEN 'x' ELSE 'y' END",
     "SELECT x.a FROM (SELECT a, COUNT(*) AS n FROM t GROUP BY 1) x": "SELECT x.a FROM (SELECT a, COUNT(*) AS n FROM t GROUP BY a) x",
 }  # fmt: skip
 
@@ -49,12 +48,16 @@ def test_an_ordinal_that_cannot_be_told_is_kept(text: str):
 
 def test_the_alias_in_group_by_would_group_otherwise():
     """An engine that resolves GROUP BY names to input columns first, as Spark does, groups by the raw column."""
-    by_expression = rows("SELECT upper(s) AS k, COUNT(*) AS n FROM (SELECT CASE a WHEN 1 THEN 'x' ELSE 'X' END AS s FROM t) GROUP BY upper(s)")
-    by_column = rows("SELECT upper(s) AS k, COUNT(*) AS n FROM (SELECT CASE a WHEN 1 THEN 'x' ELSE 'X' END AS s FROM t) GROUP BY s")
+    by_expression = rows(
+        "SELECT upper(s) AS k, COUNT(*) AS n FROM (SELECT CASE a WHEN '1' THEN 'x' ELSE 'X' END AS s FROM t) GROUP BY upper(s)"
+    )
+    by_column = rows(
+        "SELECT upper(s) AS k, COUNT(*) AS n FROM (SELECT CASE a WHEN '1' THEN 'x' ELSE 'X' END AS s FROM t) GROUP BY s"
+    )
     assert by_expression != by_column
 
 
 def rows(sql: str) -> Counter[tuple[object, ...]]:
     with duckdb.connect() as database:
-        database.execute("CREATE TABLE t AS SELECT * FROM (VALUES (1, 2), (2, 2), (1, 3), (2, 5)) AS v(a, b)")
+        database.execute("CREATE TABLE t AS SELECT * FROM (VALUES ('1', 2), ('2', 2), ('1', 3), ('2', 5)) AS v(a, b)")
         return Counter(database.execute(sql).fetchall())

@@ -6,7 +6,6 @@ from collections import Counter
 
 import duckdb
 import pytest
-
 from tests.migrate.plan.rewrites.rewriting import proposals, rewrite
 
 RULE = "truncate-insert"
@@ -19,14 +18,18 @@ SOURCE = [(7, "new"), (8, "new"), (8, "new")]
 def run(*statements: str) -> Counter[tuple[object, ...]]:
     """The rows of `t` after the statements; INSERT OVERWRITE is what Spark documents: source first, then replace all."""
     with duckdb.connect() as database:
-        database.execute("CREATE TABLE t (a INT, b VARCHAR); CREATE TABLE s (a INT, b VARCHAR); CREATE TABLE u (a INT, b VARCHAR)")
+        database.execute(
+            "CREATE TABLE t (a INT, b VARCHAR); CREATE TABLE s (a INT, b VARCHAR); CREATE TABLE u (a INT, b VARCHAR)"
+        )
         database.executemany("INSERT INTO t VALUES (?, ?)", OLD)
         database.executemany("INSERT INTO s VALUES (?, ?)", SOURCE)
         database.execute("CREATE VIEW v AS SELECT * FROM t")
         for statement in statements:
             if statement.startswith("INSERT OVERWRITE TABLE t"):
                 query = statement.removeprefix("INSERT OVERWRITE TABLE t")
-                database.execute(f"CREATE TEMP TABLE incoming AS {query}; DELETE FROM t; INSERT INTO t FROM incoming; DROP TABLE incoming")
+                database.execute(
+                    f"CREATE TEMP TABLE incoming AS {query}; DELETE FROM t; INSERT INTO t FROM incoming; DROP TABLE incoming"
+                )
             else:
                 database.execute(statement)
         return Counter(database.execute("SELECT * FROM t").fetchall())
@@ -37,7 +40,10 @@ def split(text: str) -> list[str]:
 
 
 def test_the_pair_becomes_one_overwrite():
-    assert rewrite("TRUNCATE TABLE d.t;\nINSERT INTO d.t SELECT a, b FROM d.s", RULE) == "INSERT OVERWRITE TABLE d.t SELECT a, b FROM d.s"
+    assert (
+        rewrite("TRUNCATE TABLE d.t;\nINSERT INTO d.t SELECT a, b FROM d.s", RULE)
+        == "INSERT OVERWRITE TABLE d.t SELECT a, b FROM d.s"
+    )
 
 
 def test_the_pair_may_stand_in_two_cells():
@@ -130,8 +136,15 @@ def test_a_source_that_reads_the_target_sees_other_rows_under_overwrite():
 
 
 def test_a_reader_between_sees_other_rows():
-    before = ("TRUNCATE TABLE t", "INSERT INTO u SELECT a, b FROM t", "INSERT INTO t SELECT a, b FROM u UNION ALL SELECT a, b FROM s")
-    naive = ("INSERT INTO u SELECT a, b FROM t", "INSERT OVERWRITE TABLE t SELECT a, b FROM u UNION ALL SELECT a, b FROM s")
+    before = (
+        "TRUNCATE TABLE t",
+        "INSERT INTO u SELECT a, b FROM t",
+        "INSERT INTO t SELECT a, b FROM u UNION ALL SELECT a, b FROM s",
+    )
+    naive = (
+        "INSERT INTO u SELECT a, b FROM t",
+        "INSERT OVERWRITE TABLE t SELECT a, b FROM u UNION ALL SELECT a, b FROM s",
+    )
     assert run(*before) != run(*naive)
 
 

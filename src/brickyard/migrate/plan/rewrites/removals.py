@@ -59,7 +59,7 @@ def _advice(unit: SqlUnit, statement: Statement, rule: str) -> Proposal:
 
 def entry(view: NotebookView, unit: SqlUnit, statement: Statement) -> dict[str, Any]:
     """The manifest's line for a statement: its text, its table, and liquid clustering where it was Z-ordered."""
-    zorder = statement.arguments.get("zorder")
+    zorder = statement.arguments.get("zorder_by")
     table = next((view.name_of(unit, r) for r in statement.references), None)
     columns = [str(c) for c in zorder] if isinstance(zorder, list | tuple) else []
     return {

@@ -123,7 +123,8 @@ def _untouched_between(view: NotebookView, pair: _Pair) -> bool:
 def _may_touch(view: NotebookView, pair: _Pair, at: _At) -> bool:
     if at.statement.error or at.statement.verb in ("EXECUTE IMMEDIATE", "USE SCHEMA", "USE CATALOG"):
         return True
-    return any(_may_be_target(view, pair, at.unit, r) for r in at.statement.references)
+    named = (*at.statement.references, *at.statement.temp_references)
+    return any(_may_be_target(view, pair, at.unit, r) for r in named)
 
 
 def _may_be_target(view: NotebookView, pair: _Pair, unit: SqlUnit, reference: Reference) -> bool:
@@ -161,17 +162,17 @@ def _own_views(view: NotebookView) -> dict[str, frozenset[str]]:
             subject = _subject(view, unit, statement)
             if subject:
                 reads = (view.name_of(unit, r) for r in statement.references if r.side is Side.READ)
-                found[subject] = found.get(subject, frozenset()) | {r for r in reads if r}
+                temp = (".".join(r.literal or ()).lower() for r in statement.temp_references)
+                found[subject] = found.get(subject, frozenset()) | {r for r in (*reads, *temp) if r}
     return found
 
 
 def _subject(view: NotebookView, unit: SqlUnit, statement: Statement) -> str | None:
     """The view a statement creates, in lower case; a temp view by its bare name."""
-    if statement.verb not in ("CREATE VIEW", "CREATE TEMP VIEW", "CACHE"):
+    if statement.temp_view:
+        return statement.temp_view.lower()
+    if statement.verb != "CREATE VIEW":
         return None
-    name = statement.arguments.get("temp_view")
-    if isinstance(name, str):
-        return name.lower()
     target = _target(statement)
     return view.name_of(unit, target) if target else None
 
@@ -179,33 +180,11 @@ def _subject(view: NotebookView, unit: SqlUnit, statement: Statement) -> str | N
 def _source_is_free(view: NotebookView, pair: _Pair) -> bool:
     statement = pair.insert.statement
     reads = [r for r in statement.references if r is not pair.target]
-    if any(_may_be_target(view, pair, pair.insert.unit, r) for r in reads):
-        return False
-    target = view.name_of(pair.truncate.unit, _target(pair.truncate.statement) or pair.target)
-    return target is None or not any(target in _reached(view, v) for v in _temp_views(pair.insert, view))
-
-
-def _temp_views(at: _At, view: NotebookView) -> Iterator[str]:
-    """The temp views of the notebook whose names occur in a statement."""
-    words = {
-        w.strip("`").lower() for w in at.statement.span.slice(at.unit.text).replace("(", " ").replace(")", " ").split()
-    }
-    words = {w.rstrip(",;") for w in words}
-    return (name for name in _own_views(view) if name in words)
+    return not any(_may_be_target(view, pair, pair.insert.unit, r) for r in (*reads, *statement.temp_references))
 
 
 def _no_partition(pair: _Pair) -> bool:
-    return not any(_has_partition(at) for at in (pair.truncate, pair.insert))
-
-
-def _has_partition(at: _At) -> bool:
-    tokens = tokenize(masked(at.unit, at.statement))
-    if tokens is None:
-        return True
-    head = next(
-        (i for i in range(len(tokens.tokens)) if tokens.word(i) in ("SELECT", "VALUES", "WITH")), len(tokens.tokens)
-    )
-    return any(tokens.word(i) == "PARTITION" for i in range(head))
+    return not any("partition" in at.statement.arguments for at in (pair.truncate, pair.insert))
 
 
 def _not_dynamic(view: NotebookView) -> bool:
