@@ -5,11 +5,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from brickyard.local.api.errors import denied, missing
 from brickyard.local.api.routes import Answer, Call, JsonObject, Router, field_number, field_text, json_response
 from brickyard.local.api.tokens import TokenRow, Tokens
+
+
+_HOME = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Local workspace</title>
+<h1>Local workspace</h1>
+<p>This address serves the Databricks REST API to programs of this machine. Pages of runs open by their
+<code>run_page_url</code>; everything else needs the token in the workspace's folder.</p></html>"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +77,9 @@ def health(identity: Identity, call: Call) -> Answer:
 
 @router.on("GET", "/", operation="local.home", anonymous=True)
 def home(identity: Identity, call: Call) -> Answer:
-    """Lead a browser to the console."""
-    return RedirectResponse("/console", 303)
+    """Tell a browser where it is; nothing about the workspace's content is said."""
+    headers = {"content-security-policy": "default-src 'none'"}
+    return Response(_HOME, headers=headers, media_type="text/html")
 
 
 @router.on("GET", "/api/2.0/preview/scim/v2/Me", operation="current_user.me")
