@@ -41,7 +41,7 @@ from typing import Any
 from brickyard.dbsql.model import Column, Kind, Reference, Side
 from brickyard.dbsql.query import QUERY_STARTS, walk, walk_from_list
 from brickyard.dbsql.reader import Frame, Reader
-from brickyard.dbsql.tokens import TokenKind
+from brickyard.dbsql.tokens import MASK, TokenKind
 from brickyard.notebooks.model import Span
 
 _TABLES = {"TABLE": Kind.TABLE, "VIEW": Kind.VIEW, "FUNCTION": Kind.FUNCTION, "PROCEDURE": Kind.FUNCTION}
@@ -281,7 +281,7 @@ class Grammar:
             main = _main_verb(r)
             self.args["query"] = r.span(0, len(r.tokens))
             return main
-        return r.here or "UNKNOWN"
+        return "TEMPLATE" if MASK in r.here else r.here or "UNKNOWN"
 
     def insert(self) -> str:
         """INSERT INTO or OVERWRITE, a table or a directory."""
@@ -768,13 +768,12 @@ class Grammar:
         r = self.r
         r.at += 1
         what = r.here
-        if what in ("HISTORY", "DETAIL") and not r.word(r.at + 1) == ".":
+        if what in ("HISTORY", "DETAIL") and r.word(r.at + 1) != ".":
             r.at += 1
             return self._describe_table(what)
-        if what in ("FUNCTION", "SCHEMA", "DATABASE", "CATALOG", "VOLUME", "SHARE", "RECIPIENT", "CONNECTION"):
-            if r.is_name(r.at + 1) or r.word(r.at + 1) == "IDENTIFIER":
-                r.at += 1
-                return self._describe_named("SCHEMA" if what == "DATABASE" else what)
+        if what in _DESCRIBED and r.is_name(r.at + 1):
+            r.at += 1
+            return self._describe_named("SCHEMA" if what == "DATABASE" else what)
         if what in QUERY_STARTS - {"TABLE"} or what == "QUERY":
             r.take("QUERY")
             self.query()
@@ -1246,6 +1245,7 @@ _CREATE_FLAGS = frozenset(
         "LOCAL",
     ]
 )
+_DESCRIBED = frozenset(("FUNCTION", *_NAMESPACES, *_SECURABLES))
 _SHOW_OF_TABLE = frozenset(("COLUMNS", "TBLPROPERTIES", "PARTITIONS"))
 _SHOW_NAMES = {"DATABASES": "SCHEMAS"}
 _ACTION_NAMES = {

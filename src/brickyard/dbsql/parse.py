@@ -81,7 +81,8 @@ def _tree(text: str, span: Span, tokens: list[Token]) -> tuple[exp.Expression | 
     except SqlglotError as error:
         return None, str(error).splitlines()[0], span.start
     tree = trees[0] if trees else None
-    return (None if isinstance(tree, exp.Command) else tree), None, None
+    is_read = isinstance(tree, exp.Expression) and not isinstance(tree, exp.Command)
+    return (tree if is_read else None), None, None
 
 
 def _without_identifiers(sql: str, start: int, tokens: list[Token]) -> str:

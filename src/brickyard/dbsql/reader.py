@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from brickyard.dbsql.model import Hole, Kind, NamePart, Qualifier, Reference, Side
 from brickyard.dbsql.tokens import Masked, Token, TokenKind
@@ -380,9 +381,10 @@ def _tree(masked: Masked, tokens: list[Token]) -> exp.Expression | None:
         parts.append(masked.text[token.start : token.end])
         previous = token
     try:
-        return sqlglot.parse_one(" ".join(parts), read="databricks")
-    except sqlglot.errors.SqlglotError:
+        tree = sqlglot.parse_one(" ".join(parts), read="databricks")
+    except SqlglotError:
         return None
+    return tree if isinstance(tree, exp.Expression) else None
 
 
 def _is_operand(token: Token) -> bool:

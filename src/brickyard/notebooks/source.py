@@ -70,11 +70,15 @@ def _split_at_magics(lines: list[_Line], default: Language) -> list[list[_Line]]
     """Begin a cell at each bare magic that stands at the start of a line and outside of strings and comments."""
     groups: list[list[_Line]] = [[]]
     for line in lines:
-        if magic.LINE.match(line.text) and not _is_open(groups[-1], default):
-            if any(not _is_lead(kept.text) for kept in groups[-1]):
-                groups.append([])
+        if magic.LINE.match(line.text) and _is_complete(groups[-1], default):
+            groups.append([])
         groups[-1].append(line)
     return groups
+
+
+def _is_complete(lines: list[_Line], default: Language) -> bool:
+    """Whether the lines hold code and leave nothing open, so that a magic after them begins a cell."""
+    return any(not _is_lead(line.text) for line in lines) and not _is_open(lines, default)
 
 
 def _is_lead(text: str) -> bool:
@@ -95,23 +99,23 @@ def _is_open(lines: list[_Line], default: Language) -> bool:
 def _is_open_python(text: str) -> bool:
     depth = 0
     for match in _PYTHON_TEXT.finditer(text):
-        token = match[0]
-        if token in "([{":
+        found = match[0]
+        if found in "([{":
             depth += 1
-        elif token in ")]}":
+        elif found in ")]}":
             depth = max(0, depth - 1)
-        elif token[:3] in ("'''", '"""') and (len(token) < 6 or token[-3:] != token[:3]):
+        elif found[:3] in ("'''", '"""') and (len(found) < 6 or found[-3:] != found[:3]):
             return True
     return depth > 0
 
 
 def _is_open_sql(text: str) -> bool:
     for match in _SQL_TEXT.finditer(text):
-        token = match[0]
-        if token.startswith("/*"):
-            if not token.endswith("*/"):
+        found = match[0]
+        if found.startswith("/*"):
+            if not found.endswith("*/"):
                 return True
-        elif not token.startswith("--") and (len(token) < 2 or token[-1] != token[0]):
+        elif not found.startswith("--") and (len(found) < 2 or found[-1] != found[0]):
             return True
     return False
 
