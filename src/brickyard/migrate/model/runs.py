@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -169,16 +168,24 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything a run looked at before it decided: objects by folded name, and the ids of the workspace's jobs."""
+    """Everything a run looked at before it decided.
 
-    objects: Mapping[TableName, Observed]
-    functions: Mapping[TableName, Observed]
-    jobs: frozenset[str] | None
+    `jobs` are the ids of the workspace's jobs, None where they could not be listed. `user` owns the run's folder.
+    """
+
+    objects: tuple[Observed, ...]
+    functions: tuple[Observed, ...]
+    jobs: tuple[str, ...] | None
+    user: str
     at: datetime
 
     def get(self, name: TableName) -> Observed | None:
         """What was seen of a table or view."""
-        return self.objects.get(name.folded())
+        return next((o for o in self.objects if o.name.folded() == name.folded()), None)
+
+    def function(self, name: TableName) -> Observed | None:
+        """What was seen of a function."""
+        return next((o for o in self.functions if o.name.folded() == name.folded()), None)
 
 
 @dataclass(frozen=True, slots=True)

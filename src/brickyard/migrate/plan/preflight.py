@@ -5,7 +5,7 @@ Rules P1–P10. Everything is decided from what was observed; nothing is read he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -106,8 +106,9 @@ def _source_findings(pair: Pair, world: World, max_lag: timedelta, mapped: Mappe
                 "source-missing", name, f"{name}, which a view reads, does not exist", "restore it or mend the view"
             )
     if pair.original.folded() != pair.refactored.folded():
-        yield from _freshness(_counterparts(new, old, world, mapped), max_lag)
-        yield from _counts(world.get(pair.refactored), world.get(pair.original))
+        for ours, legacy in _counterparts(new, old, world, mapped):
+            yield from _freshness(ours, legacy, max_lag)
+            yield from _counts(ours, legacy)
 
 
 def _access(seen: Observed | None, name: TableName, what: str) -> Iterator[Finding]:
@@ -140,14 +141,14 @@ def _pinnable(seen: Observed | None, name: TableName) -> Iterator[Finding]:
         )
 
 
-def _counts(seen: Observed | None, legacy: Observed | None) -> Iterator[Finding]:
-    if seen and legacy and None not in (seen.rows, legacy.rows) and seen.rows != legacy.rows:
+def _counts(ours: Observed, legacy: Observed) -> Iterator[Finding]:
+    if ours.rows is not None and legacy.rows is not None and ours.rows != legacy.rows:
         yield Finding(
             "source-counts-differ",
             Severity.WARN,
-            f"{seen.name} has {seen.rows:,} rows, {legacy.name} has {legacy.rows:,}: the results may differ for that alone",
+            f"{ours.name} has {ours.rows:,} rows, {legacy.name} has {legacy.rows:,}: results may differ for that alone",
             "bring the two sources level before you judge the results",
-            subject=str(seen.name),
+            subject=str(ours.name),
         )
 
 
@@ -240,17 +241,15 @@ def _identities(commits: Iterable[Commit]) -> set[tuple[str, str]]:
     return jobs | {("notebook", c.notebook_id) for c in commits if c.notebook_id}
 
 
-def _freshness(pairs: Iterable[tuple[Observed, Observed]], max_lag: timedelta) -> Iterator[Finding]:
-    """Compare each legacy base table with its counterpart, so that a view is as fresh as its oldest base."""
-    for ours, legacy in pairs:
-        if ours.history is None or legacy.history is None:
-            yield _unknown_freshness(ours, legacy)
-        elif missing := lacking(legacy, ours):
-            yield _stale(ours, legacy, f"{_list(missing)} wrote {legacy.name} and never wrote {ours.name}")
-        elif (late := lag(legacy, ours)) > max_lag:
-            yield _stale(
-                ours, legacy, f"{legacy.name} was changed {_span(late)} after {ours.name}, more than {_span(max_lag)}"
-            )
+def _freshness(ours: Observed, legacy: Observed, max_lag: timedelta) -> Iterator[Finding]:
+    """Compare one base table with its legacy counterpart; a view is as fresh as its oldest base."""
+    if ours.history is None or legacy.history is None:
+        yield _unknown_freshness(ours, legacy)
+    elif missing := lacking(legacy, ours):
+        yield _stale(ours, legacy, f"{_list(missing)} wrote {legacy.name} and never wrote {ours.name}")
+    elif (late := lag(legacy, ours)) > max_lag:
+        why = f"{legacy.name} was changed {_span(late)} after {ours.name}, more than {_span(max_lag)}"
+        yield _stale(ours, legacy, why)
 
 
 def _counterparts(new: Bases, old: Bases, world: World, mapped: Mapped) -> Iterator[tuple[Observed, Observed]]:
@@ -289,8 +288,8 @@ def _unknown_freshness(ours: Observed, legacy: Observed) -> Finding:
 
 
 def _function_row(pair: Pair, world: World) -> CheckRow:
-    seen = world.functions.get(pair.refactored.folded())
-    legacy = world.functions.get(pair.original.folded())
+    seen = world.function(pair.refactored)
+    legacy = world.function(pair.original)
     findings = (*_function_findings(seen, pair.refactored),)
     return _row(pair, "function", seen, legacy, findings, ())
 
@@ -363,7 +362,7 @@ def _writers(legacy: Observed | None) -> tuple[Producer, ...]:
     return tuple(sorted({producer(c) for c in changes(legacy.history or ())})) if legacy else ()
 
 
-def _provenance(legacy: Observed, jobs: frozenset[str] | None) -> Iterator[Finding]:
+def _provenance(legacy: Observed, jobs: Collection[str] | None) -> Iterator[Finding]:
     writers = _writers(legacy)
     if len(writers) > 1:
         yield Finding(
@@ -483,4 +482,4 @@ def oldest_change(name: TableName, world: World) -> datetime | None:
 
 def pins(world: World) -> Mapping[TableName, int]:
     """The version at which each table is read and cloned."""
-    return {name: o.version for name, o in world.objects.items() if o.version is not None and not o.is_view}
+    return {o.name: o.version for o in world.objects if o.version is not None and not o.is_view}
