@@ -128,3 +128,66 @@ def test_a_path_that_is_in_a_volume_already_is_left_alone():
 def test_advice_is_said_and_never_applied(rule: str, text: str):
     assert rewrite(text, rule) == text
     assert codes(text, rule) == [rule]
+
+
+def test_a_pasted_widget_becomes_a_marker_only_as_a_whole_literal():
+    head = f"CREATE WIDGET TEXT day DEFAULT 'x'{CELL}"
+    assert (
+        rewrite(head + "SELECT a FROM d.t WHERE b = '${day}'", "markers") == head + "SELECT a FROM d.t WHERE b = :day"
+    )
+    for kept in (
+        "SELECT a FROM d.t WHERE b = ${day}",
+        "SELECT a FROM d.t WHERE b = 'x${day}'",
+        "SELECT a FROM d.t_${day}",
+        "CREATE VIEW d.v AS SELECT a FROM d.t WHERE b = '${day}'",
+        "SELECT a FROM d.t WHERE b = '${other}'",
+    ):
+        assert rewrite(head + kept, "markers") == head + kept
+    assert proposals(head + "SELECT '${day}'", "markers", dbr=(14, 3)) == []
+
+
+def test_commented_out_code_goes_and_prose_stays():
+    text = "-- the last one wins\nSELECT a FROM d.t;\n-- SELECT a\n-- FROM d.old\n-- WHERE a = 1\nSELECT 2"
+    assert rewrite(text, "remove-dead-comments") == "-- the last one wins\nSELECT a FROM d.t;\nSELECT 2"
+    for kept in (
+        "-- select the rows from the feed\nSELECT 1",
+        "-- Select one FROM the list, not two\nSELECT 1",
+        "-- MAGIC %python\n-- MAGIC # done\n-- MAGIC x = 1",
+        "-- MAGIC %python\n-- MAGIC x = '''\n-- MAGIC # y = 1\n-- MAGIC '''",
+    ):
+        assert rewrite(kept, "remove-dead-comments") == kept
+    python = "-- MAGIC %python\n-- MAGIC # df = spark.table('d.old')\n-- MAGIC x = 1"
+    assert rewrite(python, "remove-dead-comments") == "-- MAGIC %python\n-- MAGIC x = 1"
+
+
+def test_partitions_go_unless_somebody_addresses_them():
+    text = "CREATE TABLE d.t (a INT, p INT)\nPARTITIONED BY (p)\nCOMMENT 'x'"
+    assert rewrite(text, "remove-partition-by") == "CREATE TABLE d.t (a INT, p INT)\nCOMMENT 'x'"
+    for kept in (
+        f"{text}{CELL}INSERT OVERWRITE d.t PARTITION (p = 1) SELECT a FROM d.s",
+        f"{text}{CELL}SELECT ROW_NUMBER() OVER (PARTITION BY a ORDER BY p) FROM d.s WHERE a = 'replaceWhere'",
+        "CREATE TABLE d.t (a INT) PARTITIONED BY (p INT)",
+    ):
+        assert rewrite(kept, "remove-partition-by") == kept
+    windowed = f"{text}{CELL}SELECT ROW_NUMBER() OVER (PARTITION BY a ORDER BY p) AS n FROM d.s"
+    assert "PARTITION BY a" in rewrite(windowed, "remove-partition-by")
+
+
+def test_days_counted_back_from_today_come_from_the_widget():
+    text = "SELECT a FROM d.t WHERE b >= current_date() - INTERVAL 7 DAYS"
+    assert rewrite(text, "delta-days") == (
+        "CREATE WIDGET TEXT delta_days DEFAULT '7';\n"
+        "SELECT a FROM d.t WHERE b >= date_sub(current_date(), CAST(:delta_days AS INT))"
+    )
+    for kept in (
+        "SELECT a FROM d.t WHERE b >= current_date() - INTERVAL 7 DAYS AND c < current_date() - INTERVAL 8 DAYS",
+        "SELECT a FROM d.t WHERE b >= ts - INTERVAL 7 DAYS",
+        "SELECT a FROM d.t WHERE b >= current_date() - INTERVAL 7 HOURS",
+        "CREATE VIEW d.v AS SELECT a FROM d.t WHERE b >= current_date() - INTERVAL 7 DAYS",
+    ):
+        assert rewrite(kept, "delta-days") == kept
+
+
+def test_a_date_of_pythons_clock_is_named():
+    text = "-- MAGIC %python\n-- MAGIC spark.conf.set('run.date', str(datetime.now()))"
+    assert codes(text, "run-date") == ["run-date-in-python"]

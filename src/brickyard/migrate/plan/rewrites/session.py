@@ -10,6 +10,9 @@ from brickyard.migrate.plan.rewrites.view import NotebookView
 from brickyard.notebooks.model import Cell, CellEdit, Language, Span
 
 RULE = "time-zone"
+RUN_DATE = "run-date"
+_NOW = re.compile(r"\b(?:datetime\.(?:now|today|utcnow)|date\.today)\(\s*\)")
+_USED = re.compile(r"\.conf\.set\(|spark\.sql\(\s*f")
 _SQL = re.compile(r"\bSET\s+TIME\s+ZONE\s+'(?P<zone>[^'\n]*)'", re.IGNORECASE)
 _CONF_SQL = re.compile(r"\bSET\s+spark\.sql\.session\.timeZone\s*=\s*(?P<zone>[\w/+:-]+)", re.IGNORECASE)
 _CONF_PYTHON = re.compile(
@@ -56,4 +59,32 @@ def _offered(cell: Cell, span: Span, zone: str, wanted: str, *, applied: bool) -
         remedy="set `apply: true` for time-zone in the rule pack to accept it, or leave the zone as it is",
         cell=cell.index,
         line=cell.source.count("\n", 0, span.start) + 1,
+    )
+
+
+def propose_run_date(view: NotebookView) -> Iterator[Proposal]:
+    """Say where a date that Python computes reaches SQL: the driver's clock and zone, read once, not current_date()."""
+    for cell in view.notebook.cells:
+        match = _NOW.search(cell.code) if cell.language is Language.PYTHON else None
+        if match and any(_USED.search(c.code) for c in view.notebook.cells if c.language is Language.PYTHON):
+            offset = cell.body.start + match.start()
+            yield Proposal(
+                rule=RUN_DATE,
+                edit_class=EditClass.SEMANTIC,
+                apply=False,
+                reason="a date from Python's clock is the driver's, taken once",
+                hunks=(),
+                findings=(_run_date(cell, offset),),
+            )
+
+
+def _run_date(cell: Cell, offset: int) -> Finding:
+    return Finding(
+        code="run-date-in-python",
+        severity=Severity.INFO,
+        message="the run's date is taken from Python's clock, in the driver's zone, once; current_date() would be taken "
+        "by each query in the session's zone",
+        remedy="freeze it once in a widget or a session variable if the notebook may run over midnight",
+        cell=cell.index,
+        line=cell.source.count("\n", 0, offset) + 1,
     )
