@@ -16,9 +16,13 @@ from pydantic.fields import FieldInfo
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from brickyard import rooms
 from brickyard.cli import app
+from brickyard.context import build
 from brickyard.kernel.explain import explanations
 from brickyard.settings import Settings
+from brickyard.web.app import create
+from brickyard.web.gate import Rules
 
 TARGET = Path(__file__).with_name("reference.md")
 HEAD = """# Reference
@@ -81,9 +85,9 @@ def setting_row(name: str, field: FieldInfo) -> tuple[str, str, str]:
 
 def route_rows() -> list[tuple[str, str, str]]:
     """Return method, path and summary of every route of the web service."""
-    from brickyard.web.app import create_app
-
-    paths = create_app().openapi()["paths"]
+    routers = [room.router for room in rooms.load("api")]
+    service = create(build(Settings()), Rules(token="", hosts=frozenset(), body_bytes=0), routers)
+    paths = service.openapi()["paths"]
     return [
         (f"`{method.upper()}`", f"`{path}`", one_line(operation.get("summary")))
         for path, methods in sorted(paths.items())

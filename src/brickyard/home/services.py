@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -116,9 +116,9 @@ def answers(address: str | None) -> bool:
     if address is None:
         return True
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=2)
-    with suppress(OSError, http.client.HTTPException):
+    with suppress(OSError, http.client.HTTPException), closing(connection):
         connection.request("GET", "/")
-        connection.getresponse()
+        connection.getresponse().close()
         return True
     return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -46,6 +47,13 @@ def spawn(
         )
     _held.append(child)
     return psutil.Process(child.pid)
+
+
+@atexit.register
+def _let_go() -> None:
+    for child in _held:
+        if child.poll() is None:
+            child.returncode = 0  # it outlives us on purpose; without this Python warns
 
 
 def mark(process: psutil.Process) -> Mark:
