@@ -94,11 +94,12 @@ class LocalWorkspace:
         self._parts = None
 
     def client(self, principal: str | None = None, **config: Any) -> WorkspaceClient:
-        """A `databricks.sdk` client of the owner or of another principal; *config* goes to the SDK."""
+        """A `databricks.sdk` client of the owner or of another principal; *config* goes to its `Config`."""
         from databricks.sdk import WorkspaceClient
+        from databricks.sdk.config import Config
 
         token = self.token if principal is None else self.parts.tokens.issue(principal)
-        return WorkspaceClient(host=self.host, token=token, auth_type="pat", **config)
+        return WorkspaceClient(config=Config(host=self.host, token=token, auth_type="pat", **config))
 
     # --- faults and the record of requests -------------------------------------------------------------------------
 

@@ -233,8 +233,8 @@ async def _form(request: HttpRequest, body: bytes) -> dict[str, str | bytes]:
         return {"type": "http.request", "body": body, "more_body": False}
 
     try:
-        form = await HttpRequest(request.scope, again).form(max_part_size=MAX_BODY)
-        return {key: value if isinstance(value, str) else await value.read() for key, value in form.items()}
+        async with HttpRequest(request.scope, again).form(max_part_size=MAX_BODY) as form:
+            return {key: value if isinstance(value, str) else await value.read() for key, value in form.items()}
     except MultiPartException as error:
         raise ApiError(400, "MALFORMED_REQUEST", error.message) from error
 

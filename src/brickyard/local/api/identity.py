@@ -11,7 +11,6 @@ from brickyard.local.api.errors import denied, missing
 from brickyard.local.api.routes import Answer, Call, JsonObject, Router, field_number, field_text, json_response
 from brickyard.local.api.tokens import TokenRow, Tokens
 
-
 _HOME = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Local workspace</title>
 <h1>Local workspace</h1>
 <p>This address serves the Databricks REST API to programs of this machine. Pages of runs open by their
