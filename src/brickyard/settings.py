@@ -13,10 +13,8 @@ from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # What differs between two processes of one house; the database URL stays out, because others can see arguments.
-_ON_COMMAND_LINE = (
-    *("home", "workspace_host", "workspace_token_file", "workspace_profile"),
-    *("log_format", "log_level", "web_host", "web_port", "web_token_file"),
-)
+_ON_COMMAND_LINE = ("home", "workspace_host", "workspace_token_file", "workspace_profile", "log_format", "log_level")
+_WEB = "web_"
 
 
 def default_home() -> Path:
@@ -84,11 +82,15 @@ class Settings(BaseSettings):
         return self.web_token_file or self.home / "service.token"
 
 
-def from_arguments(program: str, arguments: Sequence[str] | None = None) -> Settings:
-    """Read the settings of a process of the house: environment first, then `--option value` for what differs."""
+def from_arguments(program: str, arguments: Sequence[str] | None = None, *, web: bool = False) -> Settings:
+    """Read the settings of a process of the house: environment first, then `--option value` for what differs.
+
+    The settings of the *web* service lose their prefix there: `--port` is `web_port`.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m {program}")
     for name, field in Settings.model_fields.items():
-        if name in _ON_COMMAND_LINE:
-            parser.add_argument(f"--{name.replace('_', '-')}", help=field.description)
+        if name in _ON_COMMAND_LINE or (web and name.startswith(_WEB)):
+            option = name.removeprefix(_WEB).replace("_", "-")
+            parser.add_argument(f"--{option}", dest=name, help=field.description)
     given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
     return Settings(**given)

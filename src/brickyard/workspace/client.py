@@ -37,6 +37,7 @@ class Workspaces:
         except ValueError as error:
             raise Unauthorized(
                 f"cannot sign in to {self.host or self.profile}: {error}",
+                code="workspace-unauthorized",
                 remedy="check the token, or the profile in the Databricks configuration file",
             ) from error
 
@@ -53,4 +54,8 @@ def _read(token_file: Path) -> str:
     try:
         return token_file.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise Unauthorized(f"cannot read the workspace's token: {error}", remedy="is the workspace up?") from error
+        raise Unauthorized(
+            f"cannot read the workspace's token: {error}",
+            code="workspace-unauthorized",
+            remedy="check that the workspace is up",
+        ) from error

@@ -39,7 +39,7 @@ def refusal(what: str, error: DatabricksError) -> BrickyardError:
     status = status_of(error)
     message = f"{what}: {error.kwargs.get('own_words') or error}"
     if status == 401:
-        return Unauthorized(message, remedy="check the workspace's token")
+        return Unauthorized(message, code="workspace-unauthorized", remedy="check the workspace's token")
     if status == 403:
         return forbidden(message, error.error_code)
     if isinstance(error, platform.NotFound):
