@@ -26,3 +26,15 @@ class CellFailed(Exception):
 
 class NotServed(Exception):
     """A feature of Databricks notebooks that the local workspace does not have; the message names the way out."""
+
+
+class Unserved:
+    """Stands for an object that is not served: every use of it says so."""
+
+    def __init__(self, message: str) -> None:
+        self._message = message
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise NotServed(self._message)

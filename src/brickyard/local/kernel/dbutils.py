@@ -1,13 +1,14 @@
-"""`dbutils`: widgets, notebook, fs, jobs, library, and a clear word about what is not served."""
+"""`dbutils`: widgets, notebook, fs, jobs, secrets, library, and a clear word about what is not served."""
 
 from __future__ import annotations
 
+import base64
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from brickyard.local.kernel.control import NotebookExit, NotServed
+from brickyard.local.kernel.control import NotebookExit, Unserved
 from brickyard.local.kernel.files import FileSystem
 from brickyard.local.kernel.server import Server
 from brickyard.local.kernel.widgets import Widgets
@@ -92,14 +93,46 @@ class LibraryUtils:
         """Do nothing: nothing was installed that would need a restart."""
 
 
-class Unserved:
-    """A part of dbutils that is not served: every use says so."""
+@dataclass(frozen=True, slots=True)
+class SecretScope:
+    """One scope of a listing."""
 
-    def __init__(self, name: str, way_out: str) -> None:
-        self._message = f"dbutils.{name} is not served by the local workspace: {way_out}."
+    name: str
 
-    def __getattr__(self, name: str) -> object:
-        raise NotServed(self._message)
+
+@dataclass(frozen=True, slots=True)
+class SecretMetadata:
+    """One key of a scope."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecretUtils:
+    """`dbutils.secrets`; what was read here is blotted out of everything the notebook prints or shows."""
+
+    server: Server
+    conceal: Callable[[str], None]
+
+    def get(self, scope: str, key: str) -> str:
+        """A secret as text."""
+        return self.getBytes(scope, key).decode("utf-8")
+
+    def getBytes(self, scope: str, key: str) -> bytes:  # noqa: N802 - Databricks' spelling
+        """A secret as bytes."""
+        value = base64.b64decode(str(self.server.get("/api/2.0/secrets/get", scope=scope, key=key)["value"]))
+        self.conceal(value.decode("utf-8", "replace"))
+        return value
+
+    def list(self, scope: str) -> list[SecretMetadata]:
+        """The keys of a scope."""
+        rows = self.server.get("/api/2.0/secrets/list", scope=scope).get("secrets", [])
+        return [SecretMetadata(str(row["key"])) for row in _rows(rows)]
+
+    def listScopes(self) -> Sequence[SecretScope]:  # noqa: N802 - Databricks' spelling
+        """The scopes."""
+        rows = self.server.get("/api/2.0/secrets/scopes/list").get("scopes", [])
+        return [SecretScope(str(row["name"])) for row in _rows(rows)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +143,14 @@ class DbUtils:
     notebook: NotebookUtils
     fs: FileSystem
     jobs: JobUtils
+    secrets: SecretUtils
     library: LibraryUtils = field(default_factory=LibraryUtils)
-    secrets: Unserved = field(default_factory=lambda: Unserved("secrets", "pass the value as a parameter of the task"))
-    credentials: Unserved = field(default_factory=lambda: Unserved("credentials", "files here need no credential"))
-    data: Unserved = field(default_factory=lambda: Unserved("data", "use DataFrame.describe()"))
+    credentials: Unserved = field(default_factory=lambda: _unserved("credentials", "files here need no credential"))
+    data: Unserved = field(default_factory=lambda: _unserved("data", "use DataFrame.describe()"))
+
+
+def _unserved(name: str, way_out: str) -> Unserved:
+    return Unserved(f"dbutils.{name} is not served by the local workspace: {way_out}.")
 
 
 def absolute(folder: str, path: str) -> str:
@@ -129,6 +166,10 @@ def absolute(folder: str, path: str) -> str:
 
 def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _rows(value: object) -> list[Mapping[str, object]]:
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
 
 
 def _task_run(run: Mapping[str, object]) -> object:

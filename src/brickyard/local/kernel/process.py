@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brickyard.local.kernel import display
-from brickyard.local.kernel.control import Cancelled, CellFailed, NotebookExit, NotServed
-from brickyard.local.kernel.dbutils import DbUtils, JobUtils, NotebookUtils, TaskValues
+from brickyard.local.kernel.control import Cancelled, CellFailed, NotebookExit, NotServed, Unserved
+from brickyard.local.kernel.dbutils import DbUtils, JobUtils, NotebookUtils, SecretUtils, TaskValues
 from brickyard.local.kernel.files import FileSystem
 from brickyard.local.kernel.mounts import mount
 from brickyard.local.kernel.notebook import Kernel, Spark
@@ -75,6 +75,7 @@ def _run_task(task: Task, folder: Path, recorder: Recorder) -> None:
         NotebookUtils(server, task.path.rpartition("/")[0]),
         FileSystem(places, show),
         JobUtils(TaskValues(server)),
+        SecretUtils(server, recorder.conceal),
     )
     spark = _Once(server)
     kernel = Kernel(server, recorder, dbutils, _namespace(dbutils, show, recorder, spark), spark)
@@ -126,14 +127,14 @@ def _namespace(
         "display": lambda value=None, *_, **__: show(value),
         "displayHTML": lambda html: recorder.output({"type": "html", "html": str(html)}),
         "getArgument": dbutils.widgets.getArgument,
+        "sc": _absent("sc", "the SparkContext", "DataFrames and spark.createDataFrame"),
+        "sqlContext": _absent("sqlContext", "the SQLContext", "spark.sql and spark.table"),
     }
     lazy = {
         "spark": spark,
         "sql": lambda: getattr(spark(), "sql"),  # noqa: B009 - a bound method, not a call
         "table": lambda: getattr(spark(), "table"),  # noqa: B009
         "udf": _udf,
-        "sc": lambda: _absent("sc", "the SparkContext", "DataFrames and spark.createDataFrame"),
-        "sqlContext": lambda: _absent("sqlContext", "the SQLContext", "spark.sql and spark.table"),
     }
     return _UserNamespace(given, lazy)
 
@@ -144,8 +145,8 @@ def _udf() -> object:
     return udf
 
 
-def _absent(name: str, what: str, instead: str) -> object:
-    raise NotServed(f"{name}: {what} does not exist under Spark Connect, as on serverless compute; use {instead}.")
+def _absent(name: str, what: str, instead: str) -> Unserved:
+    return Unserved(f"{name}: {what} does not exist under Spark Connect, as on serverless compute; use {instead}.")
 
 
 def _publish(namespace: dict[str, object]) -> None:
@@ -167,7 +168,8 @@ class _Whole(dict[str, object]):
         self._namespace = namespace
 
     def __contains__(self, name: object) -> bool:
-        return name not in ("sc", "sqlContext")
+        """Every name that the SDK asks for is one of ours."""
+        return True
 
     def __getitem__(self, name: str) -> object:
         return self._namespace[name]

@@ -50,8 +50,8 @@ def failure(error: BaseException, name: str, where: Callable[[int | None], str])
     described = traceback.TracebackException.from_exception(error, capture_locals=False)
     _hide_our_frames(described)
     line = error.lineno if isinstance(error, SyntaxError) else _line_in(error.__traceback__, name)
-    words = "".join(described.format_exception_only()).strip().splitlines()
-    first, *rest = words[-1:] if isinstance(error, SyntaxError) else words
+    said = error.msg if isinstance(error, SyntaxError) else str(error).strip()
+    first, *rest = f"{type(error).__name__}: {said}".removesuffix(": ").splitlines()
     return CellFailed("\n".join([f"{first} ({where(line)})", *rest]), "".join(described.format()))
 
 

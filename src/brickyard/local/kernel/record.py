@@ -59,6 +59,18 @@ class Recorder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._open: list[CellRecord] = []
+        self._secrets: list[str] = []
+
+    def conceal(self, secret: str) -> None:
+        """Blot a secret out of everything that is recorded or printed from now on."""
+        if secret.strip() and secret not in self._secrets:
+            self._secrets.append(secret)
+
+    def concealed(self, text: str) -> str:
+        """The text without secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, "[REDACTED]")
+        return text
 
     @contextmanager
     def cell(self, record: CellRecord) -> Iterator[CellRecord]:
@@ -73,7 +85,7 @@ class Recorder:
             record.duration_ms = round((time.perf_counter() - began) * 1000)
             record.status = "FAILED" if record.status == "RUNNING" else record.status
             with (self._folder / "cells.jsonl").open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps(record.as_json(), ensure_ascii=False) + "\n")
+                lines.write(self._coded(record.as_json()) + "\n")
 
     def output(self, item: JsonObject) -> None:
         """Add an output to the running cell."""
@@ -98,8 +110,23 @@ class Recorder:
 
     def _write(self, name: str, content: JsonObject) -> None:
         temporary = self._folder / f".{name}"
-        temporary.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        temporary.write_text(self._coded(content), encoding="utf-8")
         temporary.replace(self._folder / name)
+
+    def _coded(self, content: JsonObject) -> str:
+        """The content as one line of JSON, secrets blotted out of its texts."""
+        return json.dumps(self._clean(content) if self._secrets else content, ensure_ascii=False)
+
+    def _clean(self, value: object) -> object:
+        match value:
+            case str():
+                return self.concealed(value)
+            case dict():
+                return {key: self._clean(inner) for key, inner in value.items()}
+            case list():
+                return [self._clean(inner) for inner in value]
+            case _:
+                return value
 
 
 class Tee(io.TextIOBase):
@@ -125,7 +152,7 @@ class Tee(io.TextIOBase):
     def write(self, text: str) -> int:
         """Write through at once, so that a killed process leaves all it printed."""
         self._recorder.printed(text)
-        data = text.encode("utf-8", "backslashreplace")
+        data = self._recorder.concealed(text).encode("utf-8", "backslashreplace")
         while data:
             data = data[os.write(self._descriptor, data) :]
         return len(text)

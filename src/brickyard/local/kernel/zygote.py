@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -174,6 +175,8 @@ def _preload() -> None:
         warnings.simplefilter("ignore")
         for name in _PRELOADED:
             importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # children share these pages and never search them again
 
 
 def main() -> int:

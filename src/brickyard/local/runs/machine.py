@@ -62,7 +62,7 @@ def advance(run: Run, latest: Latest, now: int) -> list[Move]:
         return []
     if run.cancel_requested or _overdue(run.started, run.timeout_ms, now):
         return _wind_up(run, latest, timed_out=not run.cancel_requested)
-    moves = [move for task in run.tasks for move in _task_moves(task, latest, now)]
+    moves = [move for task in run.tasks for move in _task_moves(run, task, latest, now)]
     return moves or _finish(run, latest)
 
 
@@ -86,11 +86,11 @@ def _overdue(started: int | None, timeout_ms: int, now: int) -> bool:
     return deadline is not None and now >= deadline
 
 
-def _task_moves(task: TaskSpec, latest: Latest, now: int) -> list[Move]:
+def _task_moves(run: Run, task: TaskSpec, latest: Latest, now: int) -> list[Move]:
     attempt = latest[task.key]
     match attempt.life:
         case Life.BLOCKED:
-            return _unblock(task, latest)
+            return _unblock(run, task, latest)
         case Life.WAITING_FOR_RETRY:
             return [Start(task.key)] if now >= (attempt.ready or 0) else []
         case Life.PENDING | Life.RUNNING:
@@ -110,9 +110,8 @@ def _settled(task: TaskSpec, attempt: Attempt) -> bool:
     return attempt.life.final and not _may_retry(task, attempt)
 
 
-def _unblock(task: TaskSpec, latest: Latest) -> list[Move]:
-    upstream = [latest[d.task_key] for d in task.depends_on]
-    if not all(attempt.life.final for attempt in upstream):
+def _unblock(run: Run, task: TaskSpec, latest: Latest) -> list[Move]:
+    if not all(_settled(run.task(d.task_key), latest[d.task_key]) for d in task.depends_on):
         return []
     refusal = _refusal(task.run_if, [_as_seen(d, latest) for d in task.depends_on])
     if refusal is None:
