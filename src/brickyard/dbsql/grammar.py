@@ -622,6 +622,9 @@ class Grammar:
         r = self.r
         if r.take("RETURNS"):
             self._returns()
+        elif r.sees("AS", "BEGIN"):
+            self.args["body"] = r.span(r.at + 1, len(r.tokens))
+            self.script()
         elif r.take("RETURN") or r.take("AS"):
             self.query("body")
         elif r.take("LANGUAGE"):
@@ -1155,21 +1158,27 @@ class Grammar:
     # -- scripts ---------------------------------------------------------------------------------------------------
 
     def script(self) -> str:
-        """A BEGIN … END block: its statements are read one by one."""
+        """A BEGIN … END block: its statements are read one by one, its conditions and loops as queries."""
         r = self.r
         spans = []
-        for first, end in _inner_statements(r):
-            inner = Reader(r.masked, r.tokens[first:end], r.statement, r.temp_views)
-            Grammar(inner).read()
-            offset = len(r.references)
-            r.references += inner.references
-            r.namespaces += inner.namespaces
-            r.temp_references += inner.temp_references
-            r.inner_qualifiers += tuple((q, offset) for q in inner.qualifiers())
+        for first, end in _inner_statements(r, r.at):
+            walk(r, r.at, first)
+            self._inner_statement(first, end)
             spans.append(r.span(first, end))
+            r.at = end
+        walk(r, r.at, len(r.tokens))
         self.args["statements"] = tuple(spans)
         r.at = len(r.tokens)
         return "SCRIPT"
+
+    def _inner_statement(self, first: int, end: int) -> None:
+        r = self.r
+        inner = Reader(r.masked, r.tokens[first:end], r.statement, r.temp_views)
+        Grammar(inner).read()
+        r.inner_qualifiers += tuple((q, len(r.references)) for q in inner.qualifiers())
+        r.references += inner.references
+        r.namespaces += inner.namespaces
+        r.temp_references += inner.temp_references
 
 
 def _main_verb(reader: Reader) -> str:
@@ -1196,11 +1205,11 @@ def _find_at_depth(reader: Reader, at: int, word: str) -> int:
     return min(at, len(reader.tokens))
 
 
-def _inner_statements(reader: Reader) -> list[tuple[int, int]]:
+def _inner_statements(reader: Reader, at: int) -> list[tuple[int, int]]:
     """The token ranges of the statements of a block."""
     found: list[tuple[int, int]] = []
     start: int | None = None
-    for i in range(len(reader.tokens) + 1):
+    for i in range(at, len(reader.tokens) + 1):
         word = reader.word(i)
         if start is not None and (word == ";" or i == len(reader.tokens)):
             found.append((start, i))

@@ -194,7 +194,12 @@ class Reader:
     ) -> Reference:
         """Make the reference of the dotted name in the token range."""
         tokens = self.tokens[first:end:2]
-        if kind is Kind.RELATION and len(tokens) == 2 and tokens[0].word in PATH_FORMATS and self._is_path(tokens[1]):
+        if (
+            kind in (Kind.RELATION, Kind.TABLE)
+            and len(tokens) == 2
+            and tokens[0].word in PATH_FORMATS
+            and self._is_path(tokens[1])
+        ):
             kind = Kind.PATH
         parts = tuple(self.part(t) for t in tokens)
         return Reference(self.span(first, end), parts, side, kind, self.statement, alias=alias, version=version)
