@@ -11,6 +11,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 _STRUCK = "***"
+_SECRET_NAME = re.compile(r"(?i)(?:password|passwd|secret|token|api_key|authorization)\Z")
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\bdapi[A-Za-z0-9_-]{8,}"), _STRUCK),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?"), _STRUCK),
@@ -62,9 +63,15 @@ def _formatter(log_format: str, shared: list[Processor]) -> logging.Formatter:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            _strike_fields,
             _struck(_renderer(log_format)),
         ],
     )
+
+
+def _strike_fields(_logger: logging.Logger, _name: str, event: EventDict) -> EventDict:
+    """Replace the value of a field whose name says that it is secret, whatever it looks like."""
+    return {key: _STRUCK if _SECRET_NAME.search(key) else value for key, value in event.items()}
 
 
 def _renderer(log_format: str) -> Callable[..., str | bytes]:
