@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import socket
@@ -19,6 +18,7 @@ from brickyard.local.api.app import App
 from brickyard.local.api.faults import Fault, Request
 from brickyard.local.api.routes import RouteTable
 from brickyard.local.api.tokens import write_private
+from brickyard.local.copies import locked
 from brickyard.local.parts import Parts, Place, build, translate
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class LocalWorkspace:
         """Serve; raise Conflict when the folder is served already or its port is taken."""
         with ExitStack() as stack:
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            stack.enter_context(_locked(self.home))
+            stack.enter_context(locked(self.home))
             listener = stack.enter_context(_listen(_known_port(self.home) or self._wanted_port))
             self._port = listener.getsockname()[1]
             self._parts = build(Place(self.home, self.owner, self._port), stack)
@@ -138,18 +138,6 @@ class LocalWorkspace:
             headers=parts.identity.headers(),
             translate=translate,
         )
-
-
-def _locked(home: Path) -> ExitStack:
-    """Hold the folder's lock: one server at a time; the system lets go of it when the process dies."""
-    stack = ExitStack()
-    lock = stack.enter_context((home / "lock").open("a"))
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        stack.close()
-        raise Conflict(f"another process serves the local workspace in {home}", code="workspace-served") from error
-    return stack
 
 
 def _listen(port: int) -> socket.socket:
