@@ -47,12 +47,13 @@ def up(
     from brickyard.home import control, report, supervisor
 
     where = Session(home).home
-    state = control.up(where, detached=not foreground)
-    emit(state, output, report.status_text(state))
-    if foreground:
-        try:
+    try:
+        state = control.up(where, detached=not foreground)
+        emit(state, output, report.status_text(state))
+        if foreground:
             supervisor.until_signalled(where)
-        finally:
+    finally:
+        if foreground:
             control.down(where)
 
 

@@ -60,7 +60,9 @@ class LazyRoom(TyperGroup):
 
     def _load(self) -> None:
         if not self.commands:
-            room = as_group(import_module(f"brickyard.{self.name}.cli").app)
+            app = import_module(f"brickyard.{self.name}.cli").app
+            app.rich_markup_mode = self.rich_markup_mode
+            room = as_group(app)
             self.commands.update({name: with_shared_options(command) for name, command in room.commands.items()})
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import atexit
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 
 import psutil
 
+_TICK = 0.02
 _held: list[subprocess.Popen[Any]] = []  # our own children, so that the dead ones are reaped
 
 
@@ -81,14 +84,12 @@ def alive(process: psutil.Process) -> bool:
 
 def end(process: psutil.Process, how: signal.Signals, seconds: float) -> bool:
     """Send a signal and say whether the process ended within *seconds*."""
-    try:
+    with suppress(psutil.NoSuchProcess):
         process.send_signal(how)
-        process.wait(seconds)
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.TimeoutExpired:
-        return not alive(process)
-    return True
+    deadline = time.monotonic() + seconds
+    while alive(process) and time.monotonic() < deadline:
+        time.sleep(_TICK)
+    return not alive(process)
 
 
 def last_lines(log: Path, count: int = 8) -> str:
