@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Collection, Iterator, Sequence
 
 from sqlglot import exp
 from sqlglot.dialects.databricks import Databricks
@@ -10,12 +11,15 @@ from sqlglot.errors import ParseError, SqlglotError
 
 from brickyard.dbsql.grammar import Grammar
 from brickyard.dbsql.model import Hole, Script, Statement
+from brickyard.dbsql.query import walk
 from brickyard.dbsql.reader import Reader
+from brickyard.dbsql.rewrite import replace_spans
 from brickyard.dbsql.split import split
 from brickyard.dbsql.tokens import MASK, Masked, Token, TokenKind, mask, tokenize
 from brickyard.notebooks.model import Span
 
 _DIALECT = Databricks()
+logging.getLogger("sqlglot").addFilter(lambda record: "Falling back" not in record.msg)  # we read those ourselves
 
 
 def parse(text: str, *, holes: Sequence[Hole] = (), temp_views: Collection[str] = (), trees: bool = True) -> Script:
@@ -44,7 +48,7 @@ def _statement(masked: Masked, tokens: list[Token], index: int, known: dict[str,
     if bad := next((t for t in tokens if t.kind is TokenKind.BAD), None):
         error, offset = "a string or quoted name does not end", bad.start
     elif trees and grammar.parses:
-        tree, error, offset = _tree(masked.text, span, tokens)
+        tree, error, offset = _tree(_parsable(masked.text, reader), span)
     markers = tuple(
         Hole(Span(t.start, t.end), masked.original[t.start + 1 : t.end]) for t in tokens if t.kind is TokenKind.MARKER
     )
@@ -66,16 +70,27 @@ def _statement(masked: Masked, tokens: list[Token], index: int, known: dict[str,
     )
 
 
-def _tree(text: str, span: Span, tokens: list[Token]) -> tuple[exp.Expression | None, str | None, int | None]:
+def tree_at(text: str, span: Span, *, holes: Sequence[Hole] = ()) -> exp.Expression | None:
+    """Parse a range of a text, such as a statement's `query`, with sqlglot; its offsets are those of the whole text.
+
+    None when sqlglot cannot read it.
+    """
+    masked = mask(text, holes)
+    tokens = [t for t in tokenize(masked.text) if span.start <= t.start < span.end]
+    reader = Reader(masked, tokens, 0, {})
+    walk(reader, 0, len(tokens))
+    return _tree(_parsable(masked.text, reader), span)[0]
+
+
+def _tree(text: str, span: Span) -> tuple[exp.Expression | None, str | None, int | None]:
     """Parse one statement with sqlglot so that its offsets are those of the whole text."""
-    sql = _without_identifiers(span.slice(text), span.start, tokens)
+    sql = span.slice(text)
     try:
-        parsed_tokens = _DIALECT.tokenize(sql)
-        for token in parsed_tokens:
+        tokens = _DIALECT.tokenize(sql)
+        for token in tokens:
             token.start += span.start
             token.end += span.start
-        padded = text[: span.start] + sql + text[span.end :]
-        trees = _DIALECT.parser().parse(parsed_tokens, padded)
+        trees = _DIALECT.parser().parse(tokens, text)
     except ParseError as error:
         return None, *_fault(error, sql, span)
     except SqlglotError as error:
@@ -85,32 +100,21 @@ def _tree(text: str, span: Span, tokens: list[Token]) -> tuple[exp.Expression | 
     return (tree if is_read else None), None, None
 
 
-def _without_identifiers(sql: str, start: int, tokens: list[Token]) -> str:
-    """Mask IDENTIFIER(…) by a name of the same length, which stands wherever a name may stand."""
-    if not any(t.word == "IDENTIFIER" for t in tokens):
-        return sql
-    at = 0
-    parts = []
-    for i, token in enumerate(tokens):
-        if (
-            token.word == "IDENTIFIER"
-            and i + 1 < len(tokens)
-            and tokens[i + 1].word == "("
-            and token.start - start >= at
-        ):
-            end = _close(tokens, i + 1) - start
-            parts += sql[at : token.start - start], MASK * (end - token.start + start)
-            at = end
-    return "".join(parts) + sql[at:]
+def _parsable(text: str, reader: Reader) -> str:
+    """Mask what sqlglot cannot read: IDENTIFIER(…) as a name of the same length, `@v3` as spaces."""
+    spans = [(r.version, " ") for r in reader.references if r.version and text[r.version.start] == "@"]
+    spans += [(span, MASK) for span in _identifiers(reader)]
+    if not spans:
+        return text
+    return replace_spans(text, ((span, sign * (span.end - span.start)) for span, sign in spans))
 
 
-def _close(tokens: list[Token], at: int) -> int:
-    depth = 0
-    for token in tokens[at:]:
-        depth += (token.word == "(") - (token.word == ")")
-        if depth == 0:
-            return token.end
-    return tokens[-1].end
+def _identifiers(reader: Reader) -> Iterator[Span]:
+    at = -1
+    for i, token in enumerate(reader.tokens):
+        if i > at and token.word == "IDENTIFIER" and reader.word(i + 1) == "(":
+            at = reader.close(i + 1)
+            yield reader.span(i, at + 1)
 
 
 def _fault(error: ParseError, sql: str, span: Span) -> tuple[str, int]:
