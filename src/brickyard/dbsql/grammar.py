@@ -6,7 +6,7 @@ these, or a dict of strings. A key is absent where the statement does not say it
 | verb | arguments |
 |---|---|
 | INSERT, INSERT OVERWRITE | target, columns, by_name, partition, replace_where, query, directory |
-| MERGE, UPDATE, DELETE | target, source, where, on |
+| MERGE, UPDATE, DELETE | target, source, on, schema_evolution, set, where |
 | CREATE TABLE | target, replace, if_not_exists, external, temporary, columns, using, location, comment, properties, options, partitioned_by, cluster_by, query, like |
 | CLONE | target, source, depth (DEEP, SHALLOW), version, timestamp, replace, if_not_exists, properties, location |
 | CREATE VIEW, CREATE TEMP VIEW, CREATE MATERIALIZED VIEW | target, replace, if_not_exists, global, columns, comment, properties, query, using, options |
@@ -26,7 +26,7 @@ these, or a dict of strings. A key is absent where the statement does not say it
 | CONVERT, MSCK, REFRESH, CACHE, UNCACHE, TRUNCATE | target, lazy, if_exists, partition |
 | GRANT, REVOKE | privileges, on, securable or target, principal |
 | COMMENT | on, target or name, comment |
-| COPY | target, path, format, query |
+| COPY | target, path, format, format_options, copy_options, columns, query |
 | EXECUTE IMMEDIATE | statement, into, using |
 | CREATE WIDGET, DROP WIDGET | name, type, default, choices |
 | SCRIPT | statements (the spans of the inner statements) |
@@ -258,6 +258,8 @@ class Grammar:
                 r.at, after = at + 1, r.at
                 found["comment"] = r.take_string()
                 at, r.at = r.at, after
+            elif word == "BY" and r.word(at + 1) == "DEFAULT":
+                at += 2
             elif word in ("DEFAULT", "AS"):
                 at, stop = at + 1, self._option_end(at + 1, end)
                 found["default" if word == "DEFAULT" else "generated"] = r.span(at, stop)
@@ -340,6 +342,8 @@ class Grammar:
         if r.take("USING"):
             on = _find_at_depth(r, r.at, "ON")
             self.args["source"] = r.span(r.at, on)
+            when = next((i for i in range(on, len(r.tokens)) if _is_merge_when(r, i)), len(r.tokens))
+            self.args["on"] = r.span(on + 1, when)
             walk_from_list(r, r.at, len(r.tokens), self.frame)
             r.at = len(r.tokens)
         return "MERGE"
@@ -350,6 +354,8 @@ class Grammar:
         self.parses = True
         r.at += 1
         self.target(Side.READWRITE, Kind.RELATION, alias=True)
+        if r.here == "SET":
+            self.args["set"] = r.span(r.at + 1, _find_at_depth(r, r.at, "WHERE"))
         self._where()
         return "UPDATE"
 
@@ -397,9 +403,18 @@ class Grammar:
                 walk(r, *inner)
             else:
                 self.path("path", Side.READ)
-        if r.take("FILEFORMAT", "="):
-            self.args["format"] = r.take_word()
+        self._copy_clauses()
         return "COPY"
+
+    def _copy_clauses(self) -> None:
+        r = self.r
+        while not r.done:
+            if r.take("FILEFORMAT", "="):
+                self.args["format"] = r.take_word()
+            elif word := r.take_any("FORMAT_OPTIONS", "COPY_OPTIONS"):
+                self.args[word.lower()] = self.properties()
+            else:
+                r.at += 1
 
     # -- CREATE ----------------------------------------------------------------------------------------------------
 
@@ -834,6 +849,9 @@ class Grammar:
         while words[-1] in ("TABLE", "USER", "SYSTEM", "ALL", "EXTERNAL", "STORAGE") and r.is_name(r.at):
             words.append(r.here)
             r.at += 1
+        if words == ["ALL", "IN"] and r.take("SHARE"):
+            self.name(Kind.SCHEMA)
+            return "ALL IN SHARE"
         what = _SHOW_NAMES.get(" ".join(words), " ".join(words))
         if what in _SHOW_OF_TABLE:
             self._show_of_table(what)
@@ -856,7 +874,7 @@ class Grammar:
     def _show_grants(self) -> None:
         r = self.r
         r.at += 1
-        if r.here not in ("ON", "TO", "") and not r.sees("ON"):
+        if r.is_name(r.at) and r.here not in ("ON", "TO"):
             self.args["principal"] = r.take_literal_name()
         if r.take("ON"):
             self._securable(Side.READ)
@@ -1126,6 +1144,8 @@ class Grammar:
         if r.take("ON"):
             self._securable(Side.WRITE)
         if r.take_any("TO", "FROM"):
+            if r.here == "RECIPIENT" and r.is_name(r.at + 1):
+                r.at += 1
             self.args["principal"] = r.take_literal_name()
         r.at = len(r.tokens)
         return verb
@@ -1196,6 +1216,10 @@ def _main_verb(reader: Reader) -> str:
             return word
         at += 1
     return "SELECT"
+
+
+def _is_merge_when(reader: Reader, at: int) -> bool:
+    return reader.word(at) == "WHEN" and reader.word(at + 1) in ("MATCHED", "NOT")
 
 
 def _find_at_depth(reader: Reader, at: int, word: str) -> int:
@@ -1344,6 +1368,7 @@ _STATEMENTS: dict[str, Callable[[Grammar], str]] = {
     "CREATE": Grammar.create,
     "REPLACE": Grammar.create,
     "DROP": Grammar.drop,
+    "REMOVE": Grammar.drop,
     "ALTER": Grammar.alter,
     "DESCRIBE": Grammar.describe,
     "DESC": Grammar.describe,
