@@ -79,6 +79,19 @@ def test_a_connection_cut_in_a_transaction_is_an_outage_and_the_next_one_works(d
     assert _count(database) == 0
 
 
+def test_pooled_connections_that_died_meanwhile_are_replaced_unseen(database: Metadata):
+    assert _count(database) == 0
+    with database.transaction() as tx:
+        others = sa.text("""
+            SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()
+        """)
+        with database.read() as other:
+            other.execute(sa.text("SELECT 1"))
+        tx.execute(others)
+    assert (_count(database), _count(database)) == (0, 0)
+
+
 @pytest.mark.parametrize("url", ["nonsense", "sqlite:///x.db", "postgresql://ada:s3cret@host:port/x"])
 def test_a_url_that_is_no_postgresql_url_is_refused_without_its_password(url: str):
     with pytest.raises(SpecInvalid) as refused:

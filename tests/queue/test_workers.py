@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from brickyard.metadata import Metadata
+from brickyard.metadata import Metadata, embedded
 from brickyard.queue import JobState, Queue
 from brickyard.settings import Settings
 
@@ -166,3 +166,24 @@ def test_a_worker_that_lost_the_database_takes_jobs_again_when_it_is_back(worker
     job = workers.defer("test.count", number=1)
     _until(lambda: workers.state(job) == JobState.SUCCEEDED)
     assert worker.poll() is None
+
+
+def test_a_worker_outlives_a_restart_of_the_database_and_no_job_is_lost(tmp_path: Path):
+    folder = tmp_path / "postgres"
+    metadata = Metadata(embedded.start(folder))
+    metadata.migrate()
+    with metadata.transaction() as tx:
+        tx.execute(sa.text("CREATE TABLE note (text text NOT NULL)"))
+    workers = Workers(Queue(metadata, Settings(worker_timeout_seconds=2)))
+    worker = workers.start()
+    first = workers.defer("test.steps", steps=4, seconds=0.4)
+    _until(lambda: len(workers.notes()) >= 1)
+    embedded.stop(folder)
+    time.sleep(1)
+    embedded.start(folder)
+    second = workers.defer("test.count", number=1)
+    _until(lambda: {workers.state(first), workers.state(second)} == {JobState.SUCCEEDED}, 60)
+    assert (sorted(workers.notes()), worker.poll()) == (["001", "step 0", "step 1", "step 2", "step 3"], None)
+    workers.close()
+    metadata.close()
+    embedded.remove(folder)

@@ -28,7 +28,7 @@ def count(context: Queue, *, number: int) -> None:
 def steps(context: Queue, *, steps: int, seconds: float) -> None:
     """Do the steps that are not noted yet, and hear a stop between them."""
     with context.metadata.read() as tx:
-        done = tx.execute(sa.text("SELECT count(*) FROM note")).scalar_one()
+        done = tx.execute(sa.text("SELECT count(*) FROM note WHERE text LIKE 'step%'")).scalar_one()
     for number in range(done, steps):
         stop.pause(seconds)
         with context.metadata.transaction() as tx:

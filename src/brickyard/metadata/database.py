@@ -109,9 +109,9 @@ def parse_url(text: str) -> URL:
 def _name_the_outage(context: ExceptionContext) -> None:
     """Raise MetadataDown for an error that means the database is out of reach or out of room."""
     error = context.original_exception
-    if isinstance(error, psycopg.OperationalError) and (
-        error.sqlstate is None or error.sqlstate.startswith(_UNAVAILABLE)
-    ):
+    if context.is_pre_ping or not isinstance(error, psycopg.OperationalError):
+        return  # a pooled connection that is dead is replaced, not reported
+    if error.sqlstate is None or error.sqlstate.startswith(_UNAVAILABLE):
         raise MetadataDown(
             f"the database did not answer: {str(error).strip()}",
             remedy="start it (`brickyard up`), or check DATABASE_URL",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from types import FrameType
 
 import structlog
 import uvicorn
@@ -56,8 +57,13 @@ def serve(settings: Settings) -> None:
         place = {"url": f"http://{f'[{host}]' if ':' in host else host}:{port}", "token_file": str(settings.token_file)}
         sys.stdout.write(json.dumps(place) + "\n")
         sys.stdout.flush()
-        with suppress(KeyboardInterrupt):  # uvicorn raises the SIGINT that it ended on once more
-            server.run(sockets=[listener])
+        for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises the signal that it ended on once more
+            signal.signal(number, _end)
+        server.run(sockets=[listener])
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def _listen(settings: Settings) -> socket.socket:
