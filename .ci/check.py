@@ -41,7 +41,7 @@ def steps(full: bool, rest: list[str]) -> list[Step]:
         Step("format", ("ruff", "format", "--check", ".")),
         Step("lint", ("ruff", "check", ".")),
         Step("types", ("pyrefly", "check", "--summarize-errors")),
-        Step("imports", ("lint-imports",)),
+        Step("imports", ("lint-imports", "--no-logo")),
         Step("tests", ("pytest", *workers, *marks, *rest)),
     ]
 
@@ -64,16 +64,21 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def main(arguments: list[str]) -> int:
-    """Run every step, print a table, and return 1 when one of them failed."""
-    full = "--full" in arguments
-    outcomes = [run(step) for step in steps(full, [word for word in arguments if word not in ("--full", "--")])]
+def run_all(wanted: list[Step]) -> int:
+    """Run every step, print a table, and return 1 when one of them failed; the last step's summary comes last."""
+    outcomes = [run(step) for step in wanted]
     say(f"\n{'STEP':<10}{'SECONDS':>8}  RESULT")
     for outcome in outcomes:
         say(f"{outcome.name:<10}{outcome.seconds:>8.1f}  {'ok' if outcome.code == 0 else 'FAILED'}")
     say(f"{'all':<10}{sum(outcome.seconds for outcome in outcomes):>8.1f}")
     say("\n" + outcomes[-1].last_line)
     return int(any(outcome.code for outcome in outcomes))
+
+
+def main(arguments: list[str]) -> int:
+    """Run what the arguments ask for: `--full`, and words for pytest."""
+    rest = [word for word in arguments if word not in ("--full", "--")]
+    return run_all(steps("--full" in arguments, rest))
 
 
 if __name__ == "__main__":
