@@ -67,8 +67,9 @@ def start(clusters: Clusters, call: Call) -> Answer:
     "GET", "/api/2.1/clusters/spark-versions", "/api/2.0/clusters/spark-versions", operation="clusters.spark_versions"
 )
 def spark_versions(clusters: Clusters, call: Call) -> Answer:
-    """List the one runtime, named after the Databricks runtime whose SQL is followed."""
-    return {"versions": [{"key": SPARK_VERSION, "name": "17.3 LTS (local engine, Scala 2.13)"}]}
+    """List runtimes that clients may choose; each is the local engine."""
+    named = {SPARK_VERSION: "17.3 LTS (local engine)", "16.4.x-scala2.12": "16.4 LTS (local engine)"}
+    return {"versions": [{"key": key, "name": name} for key, name in named.items()]}
 
 
 @router.on(
