@@ -19,7 +19,7 @@ HOUSE = {
 }
 ROOM = {
     *("__init__", "model", "plan", "observe", "apply", "tables", "store", "flow"),
-    *("api", "cli", "tasks", "job", "report", "assets"),
+    *("api", "cli", "tasks", "job", "journal", "report", "assets"),
 }
 BANNED_NAMES = {"utils", "helpers", "common", "base", "manager", "service"}
 ASKS_FOR_LOCAL = re.compile(r"\b(is|if|when|running)_(local|laptop|emulat\w+)\b|/api/local|brickyard[./]local")
