@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -144,6 +145,7 @@ class NotebookPlan:
     original_bytes: bytes = b""
     refactored_bytes: bytes = b""
     children: tuple[str, ...] = ()  # notebooks it %runs or notebook.runs
+    calls: tuple[tuple[str, Mapping[str, str]], ...] = ()  # the same, with the arguments that are handed over
     maintenance: tuple[dict[str, Any], ...] = ()  # OPTIMIZE, ANALYZE, VACUUM taken out: statement, table, proposal
 
 

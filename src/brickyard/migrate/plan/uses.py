@@ -30,6 +30,7 @@ from brickyard.migrate.plan.python.values import (
     alternatives,
     as_text,
     concat,
+    given_as,
     lift,
     made,
     plain,
@@ -129,9 +130,18 @@ class Uses:
         self._keep_text(text, script)
         if holes and not any(statement.references for statement in script.statements):
             self._note_unknown_sql(text)
+        if not self.muted:
+            self._keep_literals(text, script)
         reading = _Reading(self, text, frame, arguments, {(h.span.start, h.span.end) for h in holes})
         for statement in script.statements:
             reading.statement(statement)
+
+    def _keep_literals(self, text: Text, script: Script) -> None:
+        """Note the literals put into the text that do not make up exactly one name of it."""
+        named = {(r.span.start, r.span.end) for s in script.statements for r in s.references}
+        for key, start, end in _put_in(text, 0, False):
+            if (start, end) not in named:
+                self.kept.add(key)
 
     def name(self, text: Text, place: Place | None, frame: Frame, side: Side, kind: Kind, verb: str) -> object:
         """Note an object that a call names."""
@@ -258,6 +268,16 @@ def _only(text: Text) -> object:
     while isinstance(piece, Slot) and piece.expression and len(piece.inner.pieces) == 1:
         piece = piece.inner.pieces[0]
     return piece
+
+
+def _put_in(text: Text, at: int, inside: bool) -> Iterator[tuple[tuple[int, int], int, int]]:
+    """The literals that come into a text by a value, with the range they take up."""
+    for piece in text.pieces:
+        if isinstance(piece, Slot):
+            yield from _put_in(piece.inner, at, True)
+        elif isinstance(piece, Chars) and inside:
+            yield piece.literal.key, at, at + len(piece.text)
+        at += len(piece.text)
 
 
 def _blank_holes(text: Text) -> Iterator[Hole]:
@@ -442,12 +462,15 @@ class _Reading:
         """`SET x = y`."""
         key, value = statement.arguments.get("key"), statement.arguments.get("value")
         if isinstance(key, str) and isinstance(value, str):
-            self.frame.globals[f"@conf:{key.removeprefix('hivevar:')}"] = self._text_value(value.strip())
+            name = key.removeprefix("hivevar:")
+            self.frame.globals[f"@conf:{name}"] = lift(
+                lambda v: given_as(v, f"setting {name}") if isinstance(v, Text) else v, self._text_value(value.strip())
+            )
 
     def _text_value(self, text: str) -> Value:
         holes = [h for s in parse_once(text, ()).statements for h in s.holes]
         if not holes:
-            return made(text.strip("'\""), "setting")
+            return made(text.strip("'\""))
         return self._hole(holes[0]) if len(holes) == 1 and len(text) == holes[0].span.end else Unknown("setting")
 
     def create_widget(self, statement: Statement) -> None:

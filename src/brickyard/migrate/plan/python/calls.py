@@ -26,6 +26,7 @@ from brickyard.migrate.plan.python.values import (
     alternatives,
     as_text,
     choose,
+    given_as,
     lift,
     made,
     plain,
@@ -288,7 +289,6 @@ def _session(frame: Frame) -> dict[str, Value]:
 
 
 def _define_widget(given: Given, machine: Machine) -> Value:
-    machine.escape(*given.values)
     name, default = given.text(0, "name"), given.at(1, "defaultValue")
     if name is not None:
         given.frame.globals[f"@widget:{name}"] = default[1] if default else made("")
@@ -314,20 +314,22 @@ def _widget(name: Value, given: Given, machine: Machine) -> Value:
 def widget_value(name: str, scope: Mapping[str, Value], machine: Machine) -> Value:
     """The value of a widget: as given by option, by the notebooks that run this one, or its default."""
     if name in machine.params:
-        return made(machine.params[name], f"widget {name}")
+        return given_as(made(machine.params[name]), f"widget {name}")
     default = lift(lambda v: _given(v, f"widget {name}"), scope.get(f"@widget:{name}", Unknown(name)))
     if not any(name in arguments for arguments in machine.callers):
         return default
-    values = {i: made(a[name], f"widget {name}") if name in a else default for i, a in enumerate(machine.callers)}
+    values = {
+        i: given_as(made(a[name]), f"widget {name}") if name in a else default for i, a in enumerate(machine.callers)
+    }
     return choose("callers", values)
 
 
 def _given(value: Value, by: str) -> Value:
     match value:
         case Text() if value.known:
-            return made(value.text, by)
+            return given_as(value, by)
         case Constant(constant):
-            return made(str(constant), by)
+            return given_as(made(str(constant)), by)
     return Unknown(by.rsplit(" ", 1)[-1])
 
 

@@ -308,7 +308,7 @@ def _first_deciding(wanted: bool, *values: Value) -> Value:
 
 
 def _is_given(value: Value) -> bool:
-    return isinstance(value, Text) and any(getattr(leaf, "given", None) for leaf in value.leaves())
+    return isinstance(value, Text) and bool(value.given())
 
 
 _COMPARISONS: dict[type[ast.cmpop], Callable[[object, object], bool]] = {

@@ -22,6 +22,7 @@ from brickyard.migrate.plan.python.values import (
     Value,
     as_text,
     concat,
+    given_as,
     made,
     plain,
     slot,
@@ -53,7 +54,7 @@ def pieces_in(text: Text, start: int, end: int) -> Iterator[tuple[Piece, int, in
 def cut(text: Text, start: int, end: int) -> Text:
     """The characters from *start* to *end*; a value that is put in only partly is taken apart."""
     found: list[Piece] = []
-    for piece, first, last in pieces_in(text, start, end):
+    for piece, first, last in pieces_in(text, start, end) if start < end else ():
         found += _part(piece, first, last)
     return Text(tuple(found))
 
@@ -64,8 +65,8 @@ def _part(piece: Piece, first: int, last: int) -> Sequence[Piece]:
     match piece:
         case Chars(literal, start, _):
             return (Chars(literal, start + first, start + last),)
-        case Made(text, given):
-            return (Made(text[first:last], given),)
+        case Made(text):
+            return (Made(text[first:last]),)
         case Slot(inner):
             return cut(inner, first, last).pieces
         case Blank():
@@ -118,7 +119,7 @@ def apply_format(template: Text, positional: Sequence[Argument], named: Mapping[
 def _pick(key: str, positional: Sequence[Argument], named: Mapping[str, Argument]) -> Argument:
     if key.isdigit():
         return positional[int(key)] if int(key) < len(positional) else Argument(Unknown("argument"), None)
-    name, index = (key.rstrip("]").split("[", 1) + [""])[:2]
+    name, index = [*key.rstrip("]").split("[", 1), ""][:2]
     given = named.get(name, Argument(Unknown(name or "argument"), None))
     if index and isinstance(given.value, Table):
         return Argument(given.value.get(index) or Unknown(name), given.place)
@@ -197,11 +198,10 @@ def join(separator: Text, items: Sequence[Value]) -> Text:
 
 
 def _same_or_made(text: Text, result: str) -> Text:
-    return text if text.text == result else made(result, _given(text))
-
-
-def _given(text: Text) -> str | None:
-    return next((leaf.given for leaf in text.leaves() if isinstance(leaf, Made) and leaf.given), None)
+    if text.text == result:
+        return text
+    given = text.given()
+    return given_as(made(result), " and ".join(given)) if given else made(result)
 
 
 _CASES: Mapping[str, Callable[[str], str]] = {

@@ -41,13 +41,15 @@ class Slot:
     """A value put in by an expression, a field or a `%s`.
 
     `place` is what is written there. `argument` is where the value is given to a `format` or `%` whose slots are
-    counted, so that the slot itself cannot be taken out.
+    counted, so that the slot itself cannot be taken out. `given` names what the value comes from when it can be
+    another one at run time: a widget, a setting.
     """
 
     inner: Text
     place: Place | None
     expression: bool  # whether `place` is a Python expression (else a part of a literal)
     argument: Place | None = None
+    given: str | None = None
 
     @property
     def text(self) -> str:
@@ -57,10 +59,9 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Characters that are computed, or given from outside (`given`: a widget, a setting)."""
+    """Characters that are computed."""
 
     text: str
-    given: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,14 @@ class Text:
     def known(self) -> bool:
         """Whether no stretch is unknown."""
         return not any(isinstance(piece, Blank) for piece in self.leaves())
+
+    def given(self) -> dict[str, str]:
+        """What gives parts of the string from outside, each with the value taken for it."""
+        found: dict[str, str] = {}
+        for piece in self.pieces:
+            if isinstance(piece, Slot):
+                found |= {piece.given: piece.text} if piece.given else piece.inner.given()
+        return found
 
     def leaves(self) -> Iterator[Chars | Made | Blank]:
         """The innermost pieces."""
@@ -238,9 +247,14 @@ def lift(function: Callable[..., Value], *values: Value) -> Value:
     )
 
 
-def made(text: str, given: str | None = None) -> Text:
+def made(text: str) -> Text:
     """A string without a place in the source."""
-    return Text((Made(text, given),))
+    return Text((Made(text),))
+
+
+def given_as(text: Text, by: str) -> Text:
+    """A string that can be another one at run time, since *by* gives it."""
+    return Text((Slot(text, None, expression=False, given=by),))
 
 
 def blank(name: str) -> Text:
