@@ -94,7 +94,9 @@ def _descends(pid: int, ancestor: int) -> bool:
 
 def test_a_pid_file_that_names_another_process_is_no_service(home: Home):
     home.prepare()
-    (home.run / "workspace.json").write_text(json.dumps({"pid": os.getpid(), "started": 1.0}))
+    (home.run / "workspace.json").write_text(
+        json.dumps({"pid": os.getpid(), "started": psutil.Process().create_time(), "command": ["x"]})
+    )
     assert services.running(home, WORKSPACE) is None
     assert control.down(home) == ()
 

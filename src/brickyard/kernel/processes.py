@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 _TICK = 0.02
+_CLOCK_MAY_STEP_SECONDS = 60.0
 _held: list[subprocess.Popen[Any]] = []  # our own children, so that the dead ones are reaped
 
 
@@ -25,6 +26,7 @@ class Mark:
 
     pid: int
     started: float
+    command: Sequence[str]
 
 
 def spawn(
@@ -61,15 +63,16 @@ def _let_go() -> None:
 
 def mark(process: psutil.Process) -> Mark:
     """Return what identifies the process."""
-    return Mark(process.pid, process.create_time())
+    return Mark(process.pid, process.create_time(), process.cmdline())
 
 
 def find(known: Mark) -> psutil.Process | None:
     """Return the living process that *known* was taken from."""
     try:
         process = psutil.Process(known.pid)
-        same = process.create_time() == known.started
-    except psutil.NoSuchProcess:
+        about_then = abs(process.create_time() - known.started) < _CLOCK_MAY_STEP_SECONDS
+        same = about_then and process.cmdline() == list(known.command)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None
     return process if same and alive(process) else None
 
