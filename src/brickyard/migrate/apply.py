@@ -163,20 +163,6 @@ def cancel_run(client: WorkspaceClient, run_id: int) -> None:
         client.jobs.cancel_run(run_id)
 
 
-def drop_schema(eyes: Eyes, catalog: str, schema: str, mark: str) -> bool:
-    """Drop a rehearsal schema with all that is in it, if it is there and carries this run's mark."""
-    name = f"{catalog}.{schema}"
-    try:
-        with translated(f"look for schema {name}"):
-            found = eyes.client.schemas.get(name)
-    except NotFound:
-        return False
-    if (found.properties or {}).get(MARK) != mark:
-        return False
-    eyes.sql(f"DROP SCHEMA IF EXISTS {_quoted(catalog, schema)} CASCADE")
-    return True
-
-
 def _quoted(catalog: str, schema: str) -> str:
     return TableName(catalog, schema, "x").sql.rsplit(".", 1)[0]
 
@@ -201,19 +187,40 @@ def drop_table(eyes: Eyes, name: TableName, mark: str) -> None:
         eyes.sql(f"DROP TABLE IF EXISTS {name.sql}")
 
 
-def drop_expired(eyes: Eyes, catalog: str, now: datetime) -> tuple[str, ...]:
-    """Drop the rehearsal schemas of earlier runs whose time is over, and their folders; returns their names."""
+def drop_marked(eyes: Eyes, catalog: str, mark: str) -> list[str]:
+    """Drop the rehearsal schemas that carry a mark; returns their names."""
+    return [_drop(eyes, catalog, schema) for schema in _ours(eyes, catalog) if _property(schema, MARK) == mark]
+
+
+def drop_old(eyes: Eyes, catalog: str, run: str, mark: str, now: datetime) -> list[str]:
+    """Drop the rehearsal schemas whose time is over and those of earlier attempts of *run*; returns their names."""
+    return [_drop(eyes, catalog, s) for s in _ours(eyes, catalog) if _expired(s, now) or _earlier(s, run, mark)]
+
+
+def _ours(eyes: Eyes, catalog: str) -> list[SchemaInfo]:
     with translated(f"list the schemas of {catalog}"):
-        found = [s for s in eyes.client.schemas.list(catalog) if _expired(s, now)]
-    for schema in found:
-        properties = schema.properties or {}
-        eyes.sql(f"DROP SCHEMA IF EXISTS {_quoted(catalog, schema.name or '')} CASCADE")
-        if properties.get(FOLDER):
-            delete_folder(eyes.client, properties[FOLDER])
-    return tuple(s.name or "" for s in found)
+        found = list(eyes.client.schemas.list(catalog))
+    return [s for s in found if (s.name or "").startswith(PREFIX) and _property(s, MARK)]
+
+
+def _property(schema: SchemaInfo, key: str) -> str:
+    return (schema.properties or {}).get(key, "")
 
 
 def _expired(schema: SchemaInfo, now: datetime) -> bool:
-    properties = schema.properties or {}
-    ours = (schema.name or "").startswith(PREFIX) and MARK in properties
-    return ours and EXPIRES in properties and datetime.fromisoformat(properties[EXPIRES]) < now
+    expires = _property(schema, EXPIRES)
+    return bool(expires) and datetime.fromisoformat(expires) < now
+
+
+def _earlier(schema: SchemaInfo, run: str, mark: str) -> bool:
+    found = _property(schema, MARK)
+    return found.startswith(f"{run}/") and found != mark
+
+
+def _drop(eyes: Eyes, catalog: str, schema: SchemaInfo) -> str:
+    """Drop a schema of ours with all that is in it, and the folder that belongs to it."""
+    name = schema.name or ""
+    eyes.sql(f"DROP SCHEMA IF EXISTS {_quoted(catalog, name)} CASCADE")
+    if _property(schema, FOLDER):
+        delete_folder(eyes.client, _property(schema, FOLDER))
+    return name

@@ -16,8 +16,22 @@ from typing import TYPE_CHECKING, Any
 from brickyard.dbsql.model import Kind
 from brickyard.kernel.errors import BrickyardError, NotFound, WorkspaceRefused
 from brickyard.kernel.names import TableName
-from brickyard.migrate.model.runs import Access, Column, Commit, Observed, Pair, Producer, World
+from brickyard.migrate.model.nouns import Outcome
+from brickyard.migrate.model.runs import (
+    Access,
+    Column,
+    Commit,
+    Observed,
+    Pair,
+    Producer,
+    TableComparison,
+    TaskResult,
+    World,
+)
+from brickyard.migrate.plan import reconcile
 from brickyard.migrate.plan.isolate import view_bases
+from brickyard.migrate.plan.preflight import replaces_all
+from brickyard.migrate.plan.reconcile import Side, Summary, Tolerance
 from brickyard.workspace import Rows, run_sql, translated
 
 if TYPE_CHECKING:
@@ -35,10 +49,15 @@ class Eyes:
 
     client: WorkspaceClient
     warehouse: str | None = None
+    tick: Callable[[], None] | None = None  # called while a statement runs; may raise to have it cancelled
 
     def sql(self, statement: str, **parameters: Any) -> Rows:
         """Run one statement."""
-        return run_sql(self.client, statement, parameters or None, self.warehouse)
+        return run_sql(self.client, statement, parameters or None, self.warehouse, self._progress)
+
+    def _progress(self, _statement: str, _state: str) -> None:
+        if self.tick:
+            self.tick()
 
 
 # ── the world of a notebook ──────────────────────────────────────────────────────────────────────────────────────────
@@ -335,22 +354,6 @@ def _export(client: WorkspaceClient, path: str, root: str) -> tuple[str, bytes]:
 # ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class TaskResult:
-    """How one notebook of a run ended."""
-
-    key: str
-    state: str
-    error: str | None = None
-    cell: int | None = None
-    trace: str | None = None
-    output: str | None = None
-
-    @property
-    def succeeded(self) -> bool:
-        return self.state == "SUCCESS"
-
-
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _CELL = re.compile(r"\b[Cc]ell[ _#]*\[?(\d+)")
 
@@ -380,3 +383,133 @@ def run_ids(run: Run) -> frozenset[str]:
     """Every id by which a table's history may name a run."""
     ids = [run.run_id, *(t.run_id for t in run.tasks or [])]
     return frozenset(str(i) for i in ids if i)
+
+
+def life_cycle(run: Run) -> str:
+    """The life-cycle state of a run."""
+    state = run.state.life_cycle_state if run.state else None
+    return state.value if state else ""
+
+
+def state_message(run: Run) -> str | None:
+    """What the workspace says of a run's end."""
+    return (run.state.state_message if run.state else None) or None
+
+
+def moved(eyes: Eyes, pins: Mapping[TableName, int]) -> dict[TableName, Commit]:
+    """Return the newest commit of each table that has left the version at which it was pinned."""
+    found: dict[TableName, Commit] = {}
+    for name, version in pins.items():
+        newest = history(eyes, name, limit=1)
+        if newest and newest[0].version != version:
+            found[name] = newest[0]
+    return found
+
+
+# ── comparing two tables ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def compare_target(
+    eyes: Eyes, pair: Pair, original: TableName | None, refactored: TableName, world: World, tolerance: Tolerance
+) -> TableComparison:
+    """Compare a target of the two copies; without an *original* copy, the refactored one with the legacy table itself."""
+    names, where = (str(pair.original), str(pair.refactored)), (str(original or pair.original), str(refactored))
+    left = _side(eyes, "original", original) if original else _pinned_original(pair, world)
+    right = _side(eyes, "refactored", refactored)
+    if left and right:
+        return compare(eyes, names, left, right, tolerance)
+    if original is None and left is None:
+        reason = "only the refactored notebook ran, and the legacy table owes rows to earlier runs"
+        return TableComparison(*names, where, Outcome.UNPROVED, reason)
+    if left is None and right is None:
+        return TableComparison(*names, where, Outcome.RECONCILED, "neither notebook leaves the table behind")
+    which = "original" if left else "refactored"
+    return TableComparison(*names, where, Outcome.DIFFERS, f"only the {which} notebook leaves the table behind")
+
+
+def _side(eyes: Eyes, label: str, name: TableName) -> Side | None:
+    seen = describe(eyes, name)
+    return Side(label, name.sql, seen.columns) if seen.access is Access.PRESENT else None
+
+
+def _pinned_original(pair: Pair, world: World) -> Side | None:
+    """The legacy table itself, with which a target can be compared that is replaced as a whole."""
+    seen = world.get(pair.original)
+    if seen is None or seen.version is None or not replaces_all(pair.verbs):
+        return None
+    return Side("original", f"{seen.name.sql} VERSION AS OF {seen.version}", seen.columns)
+
+
+def compare(
+    eyes: Eyes, names: tuple[str, str], original: Side, refactored: Side, tolerance: Tolerance
+) -> TableComparison:
+    """Compare two tables from coarse to fine: schema, row count, column checksums, then every row.
+
+    *names* are what the two are called in the notebooks.
+    """
+    columns = reconcile.shared(original, refactored)
+    ours, theirs = (
+        Summary.read(eyes.sql(reconcile.summary_query(side, columns, refactored=side is refactored)).values[0])
+        for side in (original, refactored)
+    )
+    checks = [
+        reconcile.schema_check(original, refactored),
+        reconcile.count_check(ours, theirs),
+        reconcile.checksum_check(columns, ours, theirs, tolerance),
+    ]
+    blank = TableComparison(*names, (original.sql, refactored.sql), Outcome.RECONCILED, rows=(ours.rows, theirs.rows))
+    if not columns:
+        return replace(blank, outcome=Outcome.DIFFERS, checks=tuple(checks), reason="the two share no column")
+    found = _differing_rows(eyes, original, refactored, columns, (ours, theirs), tolerance)
+    checks.append(reconcile.rows_check(found.differing_rows, found.tied, max(ours.rows, theirs.rows)))
+    whole = replace(found, **_names(blank), checks=tuple(checks))
+    return replace(whole, outcome=reconcile.conclude(whole))
+
+
+def _names(blank: TableComparison) -> dict[str, Any]:
+    return {
+        "original": blank.original,
+        "refactored": blank.refactored,
+        "compared": blank.compared,
+        "rows": blank.rows,
+    }
+
+
+def _differing_rows(
+    eyes: Eyes,
+    original: Side,
+    refactored: Side,
+    columns: Sequence[reconcile.Shared],
+    figures: tuple[Summary, Summary],
+    tolerance: Tolerance,
+) -> TableComparison:
+    """Find the rows that differ, and the cells where a key pairs them; `differing_rows` counts all of them."""
+    layout = reconcile.Layout.of(columns)
+    query = reconcile.difference_query(original, refactored, columns, tolerance)
+    groups, rows = (int(n) for n in eyes.sql(reconcile.count_query(query)).values[0])
+    blank = TableComparison("", "", ("", ""), Outcome.RECONCILED)
+    if not groups:
+        return blank
+    key = reconcile.unique_columns(columns, *figures)
+    fetched = eyes.sql(reconcile.sample_query(query, layout, key)).values
+    complete = len(fetched) == groups
+    loose = reconcile.loose(fetched, layout, tolerance)
+    key = key or _combined_key(eyes, original, loose, layout)
+    cells, only = reconcile.differences(loose, layout, key)
+    return replace(
+        blank,
+        key=key,
+        cells=cells[: reconcile.SHOWN],
+        only=only[: reconcile.SHOWN],
+        differing_rows=loose.count if complete else rows,
+        samples_complete=complete and len(cells) <= reconcile.SHOWN and len(only) <= reconcile.SHOWN,
+    )
+
+
+def _combined_key(eyes: Eyes, original: Side, loose: reconcile.Loose, layout: reconcile.Layout) -> tuple[str, ...]:
+    """Find a key of several columns; candidates come from the differing rows and are checked on the whole table."""
+    candidates = reconcile.key_candidates(loose, layout)
+    if not candidates:
+        return ()
+    total, *counts = eyes.sql(reconcile.key_query(original, candidates)).values[0]
+    return next((key for key, count in zip(candidates, counts, strict=True) if count == total), ())

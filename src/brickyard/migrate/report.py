@@ -16,12 +16,82 @@ from itertools import zip_longest
 from typing import Any
 
 from brickyard.kernel.assets import read_text
+from brickyard.kernel.terminal import plain
+from brickyard.migrate.model.nouns import NotebookPlan
+from brickyard.migrate.plan import document as documents
+from brickyard.migrate.plan.isolate import replaced
+from brickyard.migrate.store import Batch, Event, Run, StoredStep
+from brickyard.notebooks.edit import position
+from brickyard.notebooks.model import Cell, Span
 
 Document = Mapping[str, Any]
+
+FORMAT = 1
+_FIELDS = ("id", "path", "status", "outcome", "code", "message", "attempt", "created_at", "started_at", "finished_at")
 
 OUTCOMES = ("differs", "failed", "halted", "unproved", "reconciled")  # the worst first
 _CONTEXT = 3  # equal lines shown around a change
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
+
+
+# ── documents ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def document(run: Run, batch: Batch, timeline: Iterable[Event], journal: Iterable[StoredStep]) -> dict[str, Any]:
+    """The whole record of a run as one JSON document, format 1."""
+    result = run.result or {}
+    checked = run.preflight or {"rows": [], "findings": []}
+    compared = result.get("reconciliation", [])
+    counts = [max(t["rows"]) for t in compared if t["rows"]]
+    return {
+        "format": FORMAT,
+        **plain({name: getattr(run, name) for name in _FIELDS}),
+        "batch": run.batch_id,
+        "workspace": batch.workspace,
+        "run_page_url": result.get("run_page_url"),
+        "not_proved": result.get("not_proved", []),
+        "findings": [*checked["findings"], *result.get("findings", [])],
+        "rows_compared": sum(counts) if counts else None,
+        "plan": run.plan,
+        "preflight": checked,
+        "tasks": result.get("tasks", []),
+        "reconciliation": compared,
+        "steps": [_step(line) for line in journal],
+        "timeline": plain(list(timeline)),
+    }
+
+
+def _step(line: StoredStep) -> dict[str, Any]:
+    return {
+        "key": line.key,
+        "title": line.key.replace(":", " "),
+        "intended_at": line.intended_at.isoformat(),
+        "done_at": line.done_at.isoformat() if line.done_at else None,
+        "adopted": line.adopted,
+    }
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """A run as one line of a list."""
+    return {**plain({name: getattr(run, name) for name in _FIELDS}), "batch": run.batch_id}
+
+
+def plan_document(plan: NotebookPlan) -> dict[str, Any]:
+    """A notebook's plan in the format of `plan --output json`, with its cells before and after."""
+    cells = plan.notebook.cells if plan.notebook else ()
+    return {**documents.document(plan), "cells": [_cell(plan, cell) for cell in cells]}
+
+
+def _cell(plan: NotebookPlan, cell: Cell) -> dict[str, Any]:
+    assert plan.notebook is not None
+    edits = [(e.hunk.span, e.hunk.replacement) for e in plan.edits if e.applied and e.hunk.cell == cell.index]
+    return {
+        "index": cell.index,
+        "language": cell.language.value,
+        "line": position(plan.notebook, cell.index, Span(0, 0)).line if cell.segments else 1,
+        "before": cell.source,
+        "after": replaced(cell.source, edits),
+    }
 
 
 # ── the side-by-side diff ────────────────────────────────────────────────────────────────────────────────────────────

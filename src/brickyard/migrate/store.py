@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -75,6 +75,7 @@ class StoredStep:
     done_at: datetime | None
     adopted: bool
     result: dict[str, Any] | None
+    new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,13 +282,10 @@ def _no_run(name: str) -> NotFound:
 
 def intend(tx: Connection, of: Run, key: str, kind: str, at: datetime) -> StoredStep:
     """Write down that a step will be done, and return its line; one that was there already says how far it got."""
-    tx.execute(
-        insert(steps)
-        .values(run_id=of.id, attempt=of.attempt, key=key, kind=kind, intended_at=at, adopted=False)
-        .on_conflict_do_nothing()
-    )
+    line = insert(steps).values(run_id=of.id, attempt=of.attempt, key=key, kind=kind, intended_at=at, adopted=False)
+    added = tx.execute(line.on_conflict_do_nothing().returning(steps.c.key)).one_or_none()
     mine = (steps.c.run_id == of.id) & (steps.c.attempt == of.attempt) & (steps.c.key == key)
-    return _step(tx.execute(sa.select(steps).where(mine)).one())
+    return replace(_step(tx.execute(sa.select(steps).where(mine)).one()), new=added is not None)
 
 
 def done(tx: Connection, of: Run, key: str, at: datetime, result: Json, *, adopted: bool) -> None:

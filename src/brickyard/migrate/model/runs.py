@@ -313,6 +313,23 @@ class SubmitRun:
 Step = CreateSchema | CreateVolume | CloneTable | CreateView | ImportNotebook | SubmitRun
 
 
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """How one notebook of a submitted run ended."""
+
+    key: str
+    state: str
+    error: str | None = None
+    cell: int | None = None
+    trace: str | None = None
+    output: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the notebook ran to its end."""
+        return self.state == "SUCCESS"
+
+
 class CheckKind(StrEnum):
     """What a reconciliation compared, from coarse to fine."""
 

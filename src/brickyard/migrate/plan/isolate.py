@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
-from brickyard.dbsql.model import Kind, Reference
+from brickyard.dbsql.model import Kind, Reference, Side
 from brickyard.dbsql.parse import parse
 from brickyard.kernel.names import TableName
-from brickyard.migrate.plan.steps import Names
+from brickyard.migrate.model.nouns import ReferenceRow
+from brickyard.migrate.model.pack import PathRule, RulePack
+from brickyard.migrate.plan.steps import PREFIX, VOLUME, Names, Place
 from brickyard.notebooks.model import Span
 
 # ── views ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -54,3 +57,69 @@ def replaced(text: str, edits: Iterable[tuple[Span, str]]) -> str:
         parts += text[at : span.start], new
         at = span.end
     return "".join(parts) + text[at:]
+
+
+# ── notebooks ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def isolation_pack(base: RulePack, names: Names, files: Mapping[str, str]) -> RulePack:
+    """A rule pack that renames exactly these objects and files and does nothing else.
+
+    A rehearsal is a migration itself, so the planner that refactors a notebook isolates it as well: it knows every
+    way in which a name can be written. *base* says which catalogs are the legacy one.
+    """
+    return RulePack.model_validate(
+        {
+            "format": 1,
+            "name": "rehearsal",
+            "original_catalog": base.original_catalog,
+            "legacy_catalogs": base.legacy_catalogs,
+            "mappings": tuple(_rule(i, old, new) for i, (old, new) in enumerate(names.items())),
+            "paths": tuple({"prefix": old, "to": new} for old, new in files.items()),
+            "rewrites": {"references": {}, "file-volumes": {}} if files else {"references": {}},
+        }
+    )
+
+
+def redirected(base: RulePack, files: Mapping[str, str]) -> RulePack:
+    """The same pack, with the files that the notebook writes sent to the rehearsal's volume."""
+    rules = tuple(PathRule(prefix=old, to=new) for old, new in files.items())
+    return base.model_copy(update={"paths": (*rules, *base.paths)})
+
+
+def written_files(references: Iterable[ReferenceRow], place: Place, side: str) -> dict[str, str]:
+    """Where each file or folder that the notebook writes goes in the rehearsal."""
+    root = f"/Volumes/{place.catalog}/{place.schema(side)}/{VOLUME}"
+    paths = (row.original for row in references if row.kind is Kind.PATH and row.side is not Side.READ)
+    return {path: f"{root}/{_below(path)}" for path in dict.fromkeys(paths) if path}
+
+
+def _below(path: str) -> str:
+    """A path without its scheme, for use below a folder."""
+    plain = re.sub(r"^(?:[a-z0-9]+:/*|/dbfs/|/Volumes/)", "", path).strip("/")
+    return "/".join(part for part in plain.split("/") if part not in ("", ".", ".."))
+
+
+def _rule(index: int, old: TableName, new: TableName) -> dict[str, object]:
+    return {
+        "id": f"rehearsal-{index}",
+        "catalog": old.catalog,
+        "schema": (old.schema,),
+        "tables": (old.name,),
+        "to": f"{new.catalog}.{new.schema}.{new.name}",
+    }
+
+
+def leaks(references: Iterable[ReferenceRow], names: Names, place: Place) -> tuple[str, ...]:
+    """What an isolated copy still names that is not the rehearsal's own; a name that cannot be known leaks when written."""
+    allowed = {new.folded() for new in names.values()}
+    root = f"/Volumes/{place.catalog}/{PREFIX}{place.run}"
+    return tuple(dict.fromkeys(row.text for row in references if _leaks(row, allowed, root)))
+
+
+def _leaks(row: ReferenceRow, allowed: set[TableName], root: str) -> bool:
+    if row.kind in (Kind.FUNCTION, Kind.SCHEMA, Kind.CATALOG):
+        return False
+    if row.original is None or row.kind is Kind.PATH:
+        return row.side is not Side.READ and not (row.original or "").startswith(root)
+    return TableName.parse(row.original).folded() not in allowed

@@ -287,6 +287,11 @@ class Loose:
     original: tuple[Row, ...]
     refactored: tuple[Row, ...]
 
+    @property
+    def count(self) -> int:
+        """How many rows differ: a row that changed counts once."""
+        return max(len(self.original), len(self.refactored))
+
 
 def loose(rows: Iterable[Row], layout: Layout, tolerance: Tolerance) -> Loose:
     """Read a difference query's rows, and pair off rows whose floats only changed places within the tolerance."""
@@ -401,8 +406,8 @@ def rows_check(differing: int, tied: int, rows: int) -> Check:
     return Check(CheckKind.ROWS, not differing, f"{differing:,} rows differ" if differing else f"{rows:,} rows")
 
 
-def conclude(comparison: TableComparison, checks: Sequence[Check]) -> Outcome:
-    """A table is reconciled when every check is equal; a tie explains a checksum, nothing else."""
-    faults = {c.kind for c in checks if not c.equal}
-    explained = {CheckKind.CHECKSUM} if comparison.tied else set()
-    return Outcome.DIFFERS if faults - explained else Outcome.RECONCILED
+def conclude(comparison: TableComparison) -> Outcome:
+    """A table is reconciled when every check is equal; a tie, or floats that only changed places, explain a checksum."""
+    faults = {c.kind for c in comparison.checks if not c.equal}
+    rows_equal = CheckKind.ROWS not in faults
+    return Outcome.DIFFERS if faults - ({CheckKind.CHECKSUM} if rows_equal else set()) else Outcome.RECONCILED

@@ -5,6 +5,7 @@ Pure: everything is decided from the plan and what was observed, so that a previ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,19 +18,23 @@ from brickyard.migrate.model.runs import (
     CreateSchema,
     CreateView,
     CreateVolume,
+    ImportNotebook,
     Observed,
     Pair,
     Step,
     World,
 )
 from brickyard.migrate.plan.preflight import needs_clone
+from brickyard.notebooks.model import Format, Language
+from brickyard.notebooks.parse import parse
 
 PREFIX = "brickyard_rehearsal_"
 MARK = "brickyard.run"
 EXPIRES = "brickyard.expires"
 FOLDER = "brickyard.folder"
-SIDES = ("original", "refactored")
+ORIGINAL, REFACTORED = "original", "refactored"
 VOLUME = "files"
+ONTO = "clone:onto:"
 
 Names = Mapping[TableName, TableName]  # folded name in a notebook → name in the rehearsal
 
@@ -93,6 +98,11 @@ class Place:
         return ((MARK, self.mark), (EXPIRES, self.expires.isoformat()), (FOLDER, self.folder))
 
 
+def folder(user: str, run: str, attempt: int) -> str:
+    """The folder of the workspace in which an attempt keeps its notebooks."""
+    return f"/Users/{user}/brickyard-rehearsals/{run}-{attempt}"
+
+
 def expiry(at: datetime, keep_days: int) -> datetime:
     """When later runs drop what a run made at *at*."""
     return at + timedelta(days=keep_days)
@@ -112,7 +122,7 @@ def rehearsed(place: Place, side: str, objects: Iterable[TableName]) -> dict[Tab
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Layout:
     """One side of a rehearsal: the names its notebook uses, and what they are in the side's own schema."""
 
     side: str
@@ -131,17 +141,17 @@ class Stage:
         return f"{verb}:{self.side}:{name}"
 
 
-def stage(place: Place, side: str, found: Sequence[Pair], world: World) -> Stage:
+def layout(place: Place, side: str, found: Sequence[Pair], world: World) -> Layout:
     """Lay out one side: every table and view that its notebook names, and every table under its views."""
     own = [p for p in found if p.kind is not Kind.FUNCTION]
     named = [_name(p, side) for p in own]
     targets = tuple(_name(p, side) for p in own if p.writes)
     under = [base for name in named if name not in targets for base in views_under(name, world)]
-    return Stage(side, place, rehearsed(place, side, [*named, *under]), targets)
+    return Layout(side, place, rehearsed(place, side, [*named, *under]), targets)
 
 
 def _name(pair: Pair, side: str) -> TableName:
-    return pair.original if side == SIDES[0] else pair.refactored
+    return pair.original if side == ORIGINAL else pair.refactored
 
 
 def views_under(name: TableName, world: World, path: tuple[TableName, ...] = ()) -> Iterator[TableName]:
@@ -158,7 +168,7 @@ def views_under(name: TableName, world: World, path: tuple[TableName, ...] = ())
 
 
 def prepare(
-    of: Stage, found: Sequence[Pair], world: World, views: Mapping[TableName, str], *, volume: bool
+    of: Layout, found: Sequence[Pair], world: World, views: Mapping[TableName, str], *, volume: bool
 ) -> tuple[Step, ...]:
     """The steps that make one side ready to run; *views* are the isolated texts of the views it reads."""
     return (
@@ -169,12 +179,12 @@ def prepare(
     )
 
 
-def _volume(of: Stage) -> CreateVolume:
+def _volume(of: Layout) -> CreateVolume:
     schema = of.place.schema(of.side)
     return CreateVolume(of.step_key("volume", schema), of.place.catalog, schema, VOLUME)
 
 
-def _clones(of: Stage, found: Sequence[Pair], world: World) -> Iterator[CloneTable]:
+def _clones(of: Layout, found: Sequence[Pair], world: World) -> Iterator[CloneTable]:
     """Clone the legacy target for both sides, so that both start from the same rows."""
     for pair in found:
         seen = world.get(pair.original)
@@ -183,7 +193,7 @@ def _clones(of: Stage, found: Sequence[Pair], world: World) -> Iterator[CloneTab
             yield CloneTable(of.step_key("clone", target.name), pair.original, seen.version, target, of.place.mark)
 
 
-def _sources(of: Stage, world: World, views: Mapping[TableName, str]) -> Iterator[CreateView]:
+def _sources(of: Layout, world: World, views: Mapping[TableName, str]) -> Iterator[CreateView]:
     """Show every source at its pinned version, base tables before the views over them."""
     targets = {t.folded() for t in of.targets}
     ordered = [base for name in of.names for base in (*views_under(name, world), name)]
@@ -204,10 +214,33 @@ def pinned_query(seen: Observed) -> str:
 def clone_onto(found: Sequence[Pair], world: World, mark: str) -> tuple[CloneTable, ...]:
     """The literal way: clone legacy targets onto the refactored names themselves."""
     return tuple(
-        CloneTable(f"clone:onto:{pair.refactored}", pair.original, seen.version, pair.refactored, mark)
+        CloneTable(f"{ONTO}{pair.refactored}", pair.original, seen.version, pair.refactored, mark)
         for pair in found
         if needs_clone(pair) and (seen := world.get(pair.original)) and seen.version is not None
     )
+
+
+# ── notebooks ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_SUFFIX = re.compile(r"\.(py|sql|ipynb|scala|r)$", re.IGNORECASE)
+
+
+def notebook_path(place: Place, side: str, path: str) -> str:
+    """Where a notebook of one side is imported, in the same relative layout."""
+    return f"{place.folder}/{side}/{_SUFFIX.sub('', path.strip('/'))}"
+
+
+def imports(place: Place, side: str, texts: Mapping[str, bytes]) -> tuple[ImportNotebook, ...]:
+    """Import every notebook of one side."""
+    return tuple(_import(place, side, path, content) for path, content in sorted(texts.items()))
+
+
+def _import(place: Place, side: str, path: str, content: bytes) -> ImportNotebook:
+    notebook = parse(path, content)
+    jupyter = notebook.format is Format.JUPYTER
+    language = "SQL" if notebook.language is Language.SQL else "PYTHON"
+    target = notebook_path(place, side, path)
+    return ImportNotebook(f"import:{side}:{path}", target, "JUPYTER" if jupyter else "SOURCE", language, content)
 
 
 def clone_sql(step: CloneTable) -> str:

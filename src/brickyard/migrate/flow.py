@@ -1,0 +1,520 @@
+"""The story of migrate: preview a plan, submit runs, bring each run to its one true end, stop it, show the record.
+
+`run` may be killed at any point and started again by another worker: see `journal`. Start reading at `_migrate`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from pydantic import TypeAdapter
+
+from brickyard.context import Context
+from brickyard.dbsql.model import Kind
+from brickyard.kernel.errors import (
+    BrickyardError,
+    Conflict,
+    GuardRefused,
+    Interrupted,
+    NotFound,
+    SpecInvalid,
+    Unauthorized,
+    WorkspaceRefused,
+)
+from brickyard.kernel.names import TableName
+from brickyard.migrate import apply, observe, report, store
+from brickyard.migrate.journal import Work
+from brickyard.migrate.model.inputs import PlanOptions, Source, parse_mapping
+from brickyard.migrate.model.nouns import Outcome, Plan, Severity
+from brickyard.migrate.model.pack import parse_pack, read_pack, shipped_packs
+from brickyard.migrate.model.runs import (
+    CloneTable,
+    ImportNotebook,
+    Pair,
+    Preflight,
+    RunRequest,
+    RunStatus,
+    SubmitRun,
+    TableComparison,
+    Task,
+    World,
+)
+from brickyard.migrate.plan import plan_notebooks, preflight, rehearse, steps, verdict
+from brickyard.migrate.plan.reconcile import Tolerance
+from brickyard.migrate.plan.rehearse import NotIsolated, Planned, Stage
+from brickyard.migrate.plan.steps import ORIGINAL, REFACTORED, Place
+from brickyard.migrate.plan.verdict import Ending
+from brickyard.migrate.store import Batch, Run, StoredSource
+from brickyard.workspace import wait_run
+
+if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
+    from databricks.sdk.service.jobs import Run as JobRun
+
+log = structlog.stdlib.get_logger(__name__)
+
+_BUSY = (429, 503)
+_WORLD = TypeAdapter(World)
+
+
+# ── preview ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def preview(request: RunRequest) -> Plan:
+    """Plan the notebooks of a request; nothing is read from the workspace and nothing changes."""
+    sources = [Source(n.path, n.content) for n in request.notebooks]
+    return plan_notebooks(sources, options(request))
+
+
+def options(request: RunRequest) -> PlanOptions:
+    """Read a request's rule pack, mapping and parameters, or raise SpecInvalid with every fault."""
+    if request.rules_text is None and request.rules not in shipped_packs():
+        known = ", ".join(shipped_packs())
+        raise SpecInvalid(
+            f"no rule pack is named {request.rules!r}",
+            code="rule-pack-unknown",
+            remedy=f"name one of {known}, or send the pack's text in rules_text",
+        )
+    pack = parse_pack(request.rules, request.rules_text) if request.rules_text else read_pack(request.rules)
+    return PlanOptions(
+        pack=pack,
+        mappings=parse_mapping("mapping", request.mapping) if request.mapping else {},
+        params=request.params,
+        schema=request.default_schema,
+        dbr=request.dbr,
+        require_proof=request.require_proof,
+    ).checked()
+
+
+# ── submit ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What was queued: the batch, and a run for each notebook by path."""
+
+    batch: str
+    runs: Mapping[str, str]
+
+
+def submit(context: Context, request: RunRequest) -> Submitted:
+    """Remember a request and queue its runs: all of it or nothing.
+
+    Raises SpecInvalid for a bad request, Conflict when one of the notebooks runs already, GuardRefused when the plan's
+    hash is not the expected one.
+    """
+    if request.resume:
+        return resume(context, request.resume)
+    options(request)
+    client = context.workspaces.client()
+    sources = _sources(client, request)
+    _expect_hash(request, sources)
+    batch = Batch(_new_id(), context.clock(), _host(client), _title(request, sources), request)
+    with context.metadata.transaction() as tx:
+        chosen = _chosen(tx, batch, sources)
+        store.save_batch(tx, batch, sources)
+        runs = {path: _save_run(tx, batch, position, path) for position, path in enumerate(chosen)}
+        for _ in range(min(request.jobs, len(runs))):
+            _defer_next(context, tx, batch.id)
+    return Submitted(batch.id, runs)
+
+
+def resume(context: Context, run_or_batch: str) -> Submitted:
+    """Queue a new attempt of every run of *run_or_batch* that was interrupted, halted or failed."""
+    with context.metadata.transaction() as tx:
+        found = store.runs_of(tx, run_or_batch)
+        again = [r for r in found if r.status is RunStatus.INTERRUPTED or r.outcome in (Outcome.HALTED, Outcome.FAILED)]
+        if not again:
+            raise Conflict(
+                f"nothing of {run_or_batch} was interrupted, halted or failed",
+                code="nothing-to-resume",
+                remedy="submit the notebook again",
+            )
+        for run in again:
+            store.again(tx, run.id)
+        for _ in range(min(store.batch(tx, found[0].batch_id).request.jobs, len(again))):
+            _defer_next(context, tx, found[0].batch_id)
+    return Submitted(found[0].batch_id, {run.path: run.id for run in again})
+
+
+def _sources(client: WorkspaceClient, request: RunRequest) -> tuple[StoredSource, ...]:
+    if request.path is not None:
+        found = observe.notebooks(client, request.path)
+        sources = tuple(StoredSource(path, content, child=False) for path, content in found)
+    else:
+        sources = tuple(StoredSource(n.path, n.content, n.child) for n in request.notebooks)
+    if not any(not s.child for s in sources):
+        raise SpecInvalid("there is no notebook to migrate", code="no-notebooks", remedy="send notebooks, or a path")
+    twice = sorted({s.path for s in sources if sum(o.path == s.path for o in sources) > 1})
+    if twice:
+        raise SpecInvalid(f"{twice[0]} was sent twice", code="notebook-twice", remedy="send each path once")
+    return sources
+
+
+def _expect_hash(request: RunRequest, sources: Iterable[StoredSource]) -> None:
+    if request.plan_hash is None:
+        return
+    found = plan_notebooks([Source(s.path, s.content) for s in sources], options(request)).hash
+    if found != request.plan_hash:
+        raise GuardRefused(
+            f"the plan is {found} now, not {request.plan_hash}: a notebook, the rules or the mapping have changed",
+            code="plan-changed",
+            remedy="look at the plan again",
+        )
+
+
+def _chosen(tx: Any, batch: Batch, sources: Iterable[StoredSource]) -> list[str]:
+    paths = [s.path for s in sources if not s.child]
+    if not batch.request.only_failed:
+        return paths
+    last = store.last_outcomes(tx, [_identity(batch, path) for path in paths])
+    left = [path for path in paths if last.get(_identity(batch, path)) is not Outcome.RECONCILED]
+    if not left:
+        raise Conflict("every notebook has reconciled", code="nothing-failed", remedy="leave out --only-failed")
+    return left
+
+
+def _save_run(tx: Any, batch: Batch, position: int, path: str) -> str:
+    run_id = _new_id()
+    store.save_run(tx, run_id, batch, position, path, _identity(batch, path))
+    store.tell(tx, store.run(tx, run_id), batch.created_at, "queued", "queued")
+    return run_id
+
+
+def _defer_next(context: Context, tx: Any, batch_id: str) -> None:
+    """Hand the batch's next run to the queue, if one waits."""
+    run = store.waiting(tx, batch_id)
+    if run:
+        store.set_job(tx, run.id, context.queue.defer(tx, "migrate.run", run_id=run.id))
+
+
+def _identity(batch: Batch, path: str) -> str:
+    origin = batch.request.path if batch.request.path is not None else batch.request.origin
+    return "|".join((batch.workspace, origin, path))
+
+
+def _title(request: RunRequest, sources: Sequence[StoredSource]) -> str:
+    own = [s.path for s in sources if not s.child]
+    return request.path or (own[0] if len(own) == 1 else request.origin.rstrip("/").rsplit("/", 1)[-1] or "notebooks")
+
+
+def _host(client: WorkspaceClient) -> str:
+    return client.config.host or ""
+
+
+def _new_id() -> str:
+    return secrets.token_hex(6)
+
+
+# ── run ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def run(context: Context, run_id: str) -> None:
+    """Bring a run from wherever it stands to its end. Raises what the queue is to try again later."""
+    with context.metadata.transaction() as tx:
+        context.queue.checkpoint(tx)
+        started = store.start(tx, run_id, context.clock())
+        batch = store.batch(tx, started.batch_id)
+    if started.status is not RunStatus.RUNNING:
+        return
+    work = Work(context, started, batch)
+    try:
+        ending = _migrate(work)
+    except GuardRefused as error:
+        ending = Ending(Outcome.HALTED, error.error_code, error.message)
+    except Interrupted as error:
+        if error.error_code == "job-cancelled":
+            _interrupted(work, error.message)
+        raise
+    except (NotFound, SpecInvalid, Unauthorized, WorkspaceRefused) as error:
+        if _passes(error):
+            raise
+        ending = Ending(Outcome.FAILED, error.error_code, error.message)
+    _finish(context, started, ending)
+
+
+def _passes(error: BrickyardError) -> bool:
+    """Tell whether the queue should try again later."""
+    return (isinstance(error, WorkspaceRefused) and error.status in _BUSY) or error.error_code == "job-taken-over"
+
+
+def gave_up(context: Context, run_id: str, error: BaseException) -> None:
+    """Give a run that cannot go on its final status."""
+    code = error.error_code if isinstance(error, BrickyardError) else "internal-error"
+    with context.metadata.read() as tx:
+        found = store.run(tx, run_id)
+    _finish(context, found, Ending(Outcome.FAILED, code, str(error) or type(error).__name__))
+
+
+def _finish(context: Context, run: Run, ending: Ending) -> None:
+    """Write the one final status, and let the batch's next run begin."""
+    at = context.clock()
+    words = ending.outcome if ending.message is None else f"{ending.outcome}: {ending.message}"
+    with context.metadata.transaction() as tx:
+        if store.finish(tx, run.id, ending.outcome, at, ending.code, ending.message):
+            kind = ending.outcome if ending.outcome in (Outcome.HALTED, Outcome.FAILED) else "finished"
+            store.tell(tx, run, at, kind, words)
+            _defer_next(context, tx, run.batch_id)
+    log.info("run finished", run=run.id, outcome=str(ending.outcome), code=ending.code)
+
+
+def _migrate(work: Work) -> Ending:
+    """The eight steps of a migration, in order."""
+    planned = _planned(work)  # 1, 2: refactor and map
+    found = steps.pairs(planned.references)
+    world = _observed(work, found)  # 3, 4: validate sources and targets
+    checked = _checked(work, planned, found, world)
+    place = _placed(work, found, world)
+    if place is None:
+        ending = Ending(Outcome.UNPROVED, "no-targets", "the notebook writes no table, so there is nothing to compare")
+        return _told(work, planned, checked, found, ending)
+    try:
+        stages = _stages(work, planned, found, world, place)  # 5: two copies, each in a place of its own
+    except NotIsolated as error:
+        return _told(work, planned, checked, found, Ending(Outcome.UNPROVED, error.error_code, error.message))
+    _prepared(work, stages)
+    job_run = _ran(work, stages, planned.options.params)  # 6: run
+    return _judged(work, planned, checked, found, world, stages, job_run)  # 7, 8: reconcile and report
+
+
+# ── 1, 2: refactor and map ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _planned(work: Work) -> Planned:
+    with work.context.metadata.read() as tx:
+        sources = {s.path: s.content for s in store.batch_sources(tx, work.batch.id)}
+    chosen = replace(options(work.request), params=_parameters(work))
+    planned = rehearse.plan_closure(sources, work.run.path, chosen)
+    work.keep(plan=report.plan_document(planned.main))
+    applied = sum(edit.applied for edit in planned.main.edits)
+    words = f"planned: {report.plural(applied, 'edit')}, {report.plural(len(planned.main.findings), 'finding')}"
+    work.once("plan", lambda: {"told": words})
+    return planned
+
+
+def _parameters(work: Work) -> dict[str, str]:
+    """The widget values: what the job gives, then what the request says."""
+    job = work.request.job
+    if job is None:
+        return dict(work.request.params)
+    given = work.once("parameters", lambda: dict(observe.job_parameters(work.eyes, job, work.run.path)))
+    return {**given, **work.request.params}
+
+
+# ── 3, 4: validate ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _observed(work: Work, found: Sequence[Pair]) -> World:
+    """Look at the workspace once for each attempt: the versions that are seen then are the ones that are read."""
+
+    def look() -> dict[str, Any]:
+        world = observe.world(work.eyes, found, work.context.clock())
+        return {"world": _WORLD.dump_python(world, mode="json")}
+
+    return _WORLD.validate_python(work.once("observe", look)["world"])
+
+
+def _checked(work: Work, planned: Planned, found: Sequence[Pair], world: World) -> Preflight:
+    """Write the pre-run report, and refuse to go on when anything in it, or in the plan, is critical."""
+    checked = preflight.check(found, world, planned.options.pack.lag, planned.mapped)
+    if work.request.onto_targets and not work.request.replace:
+        checked = replace(checked, findings=(*checked.findings, *preflight.refuse_onto(found, world)))
+    halts = (*(f for f in planned.main.findings if f.severity is Severity.HALT), *checked.halts)
+    work.keep(preflight=checked)
+    work.once("check", lambda: {"halts": [f.code for f in halts]})
+    if halts:
+        more = f" (and {len(halts) - 1} more)" if len(halts) > 1 else ""
+        ending = Ending(Outcome.HALTED, halts[0].code, halts[0].message + more)
+        _told(work, planned, checked, found, ending)
+        raise GuardRefused(halts[0].message + more, code=halts[0].code, remedy=halts[0].remedy)
+    return checked
+
+
+# ── 5: a place of its own ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _placed(work: Work, found: Sequence[Pair], world: World) -> Place | None:
+    """Decide where the run keeps what it makes, and drop what earlier runs left; None when it writes no table."""
+    targets = [p.refactored for p in found if p.writes and p.kind is not Kind.FUNCTION]
+    if not targets:
+        return None
+    catalog = work.request.rehearsal_catalog or targets[0].catalog
+    folder = steps.folder(world.user, work.run.id, work.run.attempt)
+    place = Place(work.run.id, work.run.attempt, catalog, folder, steps.expiry(world.at, work.request.keep_days))
+    work.once("place", lambda: {"catalog": catalog, "folder": folder})
+    now = work.context.clock()
+    work.once("tidy", lambda: {"dropped": apply.drop_old(work.eyes, catalog, work.run.id, work.mark, now)})
+    return place
+
+
+def _stages(work: Work, planned: Planned, found: Sequence[Pair], world: World, place: Place) -> tuple[Stage, ...]:
+    lay_out = rehearse.onto if work.request.onto_targets else rehearse.rehearsal
+    return lay_out(planned, found, world, place)
+
+
+def _prepared(work: Work, stages: Sequence[Stage]) -> None:
+    """Make everything ready; where one thing fails, drop what was made and halt."""
+    made = [step for stage in stages for step in stage.steps]
+    for step in made:
+        try:
+            work.perform(step)
+        except (NotFound, Conflict, WorkspaceRefused) as error:
+            if _passes(error):
+                raise
+            _take_back(work)
+            code = "clone-failed" if isinstance(step, CloneTable) else "rehearsal-failed"
+            raise GuardRefused(f"{error.message}; what the run had made was dropped", code=code) from error
+    clones = sum(isinstance(step, CloneTable) for step in made)
+    notebooks = sum(isinstance(step, ImportNotebook) for step in made)
+    words = f"cloned {report.plural(clones, 'table')}, imported {report.plural(notebooks, 'notebook')}"
+    work.once("prepared", lambda: {"told": words})
+
+
+def _take_back(work: Work) -> None:
+    """Drop everything that this attempt has made: its run, its schemas, its clones, its folder."""
+    eyes = replace(work.eyes, tick=None)
+    with work.context.metadata.read() as tx:
+        lines = {line.key: line.result or {} for line in store.journal(tx, work.run)}
+    if "run_id" in lines.get("submit", {}):
+        apply.cancel_run(eyes.client, lines["submit"]["run_id"])
+    if "place" not in lines:
+        return
+    apply.drop_marked(eyes, lines["place"]["catalog"], work.mark)
+    for key in (key for key in lines if key.startswith(steps.ONTO)):
+        apply.drop_table(eyes, TableName.parse(key.removeprefix(steps.ONTO)), work.mark)
+    apply.delete_folder(eyes.client, lines["place"]["folder"])
+
+
+# ── 6: run ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _ran(work: Work, stages: Sequence[Stage], params: Mapping[str, str]) -> JobRun:
+    """Submit one run with a task for each side, and wait for its end, however it ends."""
+    tasks = tuple(Task(stage.side, stage.notebook, tuple(sorted(params.items()))) for stage in stages)
+    name = f"brickyard migrate {work.run.path} ({work.mark})"
+    token = work.mark.replace("/", "-")
+    run_id = work.perform(SubmitRun("submit", name, token, tasks, work.request.cluster, work.request.warehouse))[
+        "run_id"
+    ]
+
+    def wait() -> dict[str, Any]:
+        ended = wait_run(work.eyes.client, run_id, lambda _: work.checkpoint())
+        return {"told": f"run {run_id} ended", "url": ended.run_page_url}
+
+    work.once("wait", wait)
+    return wait_run(work.eyes.client, run_id)
+
+
+# ── 7, 8: reconcile and report ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _judged(
+    work: Work,
+    planned: Planned,
+    checked: Preflight,
+    found: Sequence[Pair],
+    world: World,
+    stages: Sequence[Stage],
+    job_run: JobRun,
+) -> Ending:
+    """Say what the run has shown, and write it down."""
+    tasks = observe.results(work.eyes, job_run)
+    moved = observe.moved(work.eyes, preflight.pins(world))
+    findings = verdict.moved_findings(moved, observe.run_ids(job_run))
+    ending = verdict.run_ending(observe.life_cycle(job_run), observe.state_message(job_run), tasks)
+    compared: tuple[TableComparison, ...] = ()
+    if ending is None or ending.outcome is not Outcome.FAILED:
+        ran = {task.key for task in tasks if task.succeeded}
+        compared = _compared(work, stages, found, world, ran)
+        ending = verdict.outcome(compared, ending)
+    for leak in (f for f in findings if f.severity is Severity.HALT):
+        ending = Ending(Outcome.FAILED, leak.code, leak.message)
+    result = {"tasks": tasks, "findings": findings, "run_page_url": job_run.run_page_url}
+    return _told(work, planned, checked, found, ending, compared, **result)
+
+
+def _compared(
+    work: Work, stages: Sequence[Stage], found: Sequence[Pair], world: World, ran: set[str]
+) -> tuple[TableComparison, ...]:
+    """Compare every target of the two sides."""
+    tolerance = Tolerance(work.request.absolute_tolerance, work.request.relative_tolerance)
+    by_side = {stage.side: stage for stage in stages}
+    kept: list[TableComparison] = []
+    work.once("reconcile-begin", dict)
+    for pair in (p for p in found if p.writes and p.kind is not Kind.FUNCTION):
+        work.checkpoint()
+        refactored = by_side[REFACTORED].table(pair.refactored)
+        original = by_side[ORIGINAL].table(pair.original) if ORIGINAL in ran else None
+        kept.append(observe.compare_target(work.eyes, pair, original, refactored, world, tolerance))
+    equal = sum(c.outcome is Outcome.RECONCILED for c in kept)
+    work.once("reconcile", lambda: {"told": f"{equal} of {report.plural(len(kept), 'table')} reconciled"})
+    return tuple(kept)
+
+
+def _told(
+    work: Work,
+    planned: Planned,
+    checked: Preflight,
+    found: Sequence[Pair],
+    ending: Ending,
+    compared: tuple[TableComparison, ...] = (),
+    **result: Any,
+) -> Ending:
+    """Write down what the run has shown, what it has not shown with it."""
+    left = verdict.not_proved(planned.main, checked, found, compared, ending)
+    work.keep(result={"not_proved": left, "reconciliation": compared, **result})
+    return ending
+
+
+# ── stop ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def stop(context: Context, run_or_batch: str) -> None:
+    """Ask runs to stop; those that nobody is doing are stopped here, and what they had made is dropped."""
+    for found in _active(context, run_or_batch):
+        with context.metadata.transaction() as tx:
+            batch = store.batch(tx, found.batch_id)
+            if found.job is not None:
+                context.queue.cancel(tx, found.job)
+            state = None if found.job is None else context.queue.state(tx, found.job)
+        if state is None or state.final:
+            _interrupted(Work(context, found, batch), "stopped on request")
+
+
+def _active(context: Context, run_or_batch: str) -> Iterator[Run]:
+    """The runs that are not over; those that were not begun come first, so that none begins meanwhile."""
+    with context.metadata.read() as tx:
+        found = store.runs_of(tx, run_or_batch)
+    active = [run for run in found if run.status in store.ACTIVE]
+    return iter(sorted(active, key=lambda run: (run.job is not None, run.position)))
+
+
+def _interrupted(work: Work, message: str) -> None:
+    """Take back what was made and leave the run to be resumed."""
+    _take_back(work)
+    at = work.context.clock()
+    with work.context.metadata.transaction() as tx:
+        if store.interrupt(tx, work.run.id, at, message):
+            store.tell(tx, work.run, at, "interrupted", "stopped; what the run had made was dropped")
+            _defer_next(work.context, tx, work.run.batch_id)
+
+
+# ── record ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def record(context: Context, run_or_batch: str) -> list[dict[str, Any]]:
+    """Return the document of a run, or of every run of a batch."""
+    with context.metadata.read() as tx:
+        found = store.runs_of(tx, run_or_batch)
+        batch = store.batch(tx, found[0].batch_id)
+        return [report.document(run, batch, store.timeline(tx, run.id), store.journal(tx, run)) for run in found]
+
+
+def title(context: Context, run_or_batch: str) -> str:
+    """What a run or batch is called."""
+    with context.metadata.read() as tx:
+        return store.batch(tx, store.runs_of(tx, run_or_batch)[0].batch_id).title

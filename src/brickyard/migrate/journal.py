@@ -1,0 +1,111 @@
+"""One attempt of a run while it is being done: every step is written down before it is done, and what came of it after.
+
+A worker that takes over finds the lines of the one before it. It does not repeat what is done, and before it repeats what
+was only begun it looks whether the workspace has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import structlog
+
+from brickyard.context import Context
+from brickyard.kernel import stop
+from brickyard.kernel.errors import WorkspaceDown
+from brickyard.kernel.terminal import plain
+from brickyard.migrate import apply, store
+from brickyard.migrate.model.runs import RunRequest, Step
+from brickyard.migrate.observe import Eyes
+from brickyard.migrate.store import Batch, Run
+
+log = structlog.stdlib.get_logger(__name__)
+
+_LOST_REPLY_PAUSES = (0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True)
+class Work:
+    """One attempt of one run, while it is being done."""
+
+    context: Context
+    run: Run
+    batch: Batch
+
+    @property
+    def request(self) -> RunRequest:
+        """What was asked."""
+        return self.batch.request
+
+    @property
+    def mark(self) -> str:
+        """What everything made by this attempt carries."""
+        return f"{self.run.id}/{self.run.attempt}"
+
+    @cached_property
+    def eyes(self) -> Eyes:
+        """The workspace, looked at through this run's warehouse; statements are cancelled when the run is stopped."""
+        return Eyes(self.context.workspaces.client(), self.request.warehouse, self.checkpoint)
+
+    def checkpoint(self) -> None:
+        """Raise Interrupted when the run is to stop, Conflict when another worker has it."""
+        with self.context.metadata.transaction() as tx:
+            self.context.queue.checkpoint(tx)
+
+    def tell(self, kind: str, message: str, **detail: Any) -> None:
+        """Add a line to the timeline."""
+        with self.context.metadata.transaction() as tx:
+            self.context.queue.checkpoint(tx)
+            store.tell(tx, self.run, self.context.clock(), kind, message, detail or None)
+
+    def keep(self, **documents: Any) -> None:
+        """Remember a document of the run."""
+        with self.context.metadata.transaction() as tx:
+            self.context.queue.checkpoint(tx)
+            store.keep(tx, self.run.id, **plain(documents))
+
+    def once(self, key: str, do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Do something that changes nothing outside, unless this attempt has its answer already."""
+        line = self._intend(key, key)
+        if line.done_at:
+            return line.result or {}
+        result = do()
+        self._done(key, result, adopted=False)
+        return result
+
+    def perform(self, step: Step) -> dict[str, Any]:
+        """Do a step, or adopt what an earlier try of it has made."""
+        line = self._intend(step.key, type(step).__name__)
+        if line.done_at:
+            return line.result or {}
+        result, adopted = _adopt_or_do(self.eyes, step, look_first=not line.new)
+        self._done(step.key, result, adopted=adopted)
+        return result
+
+    def _intend(self, key: str, kind: str) -> store.StoredStep:
+        with self.context.metadata.transaction() as tx:
+            self.context.queue.checkpoint(tx)
+            return store.intend(tx, self.run, key, kind, self.context.clock())
+
+    def _done(self, key: str, result: dict[str, Any], *, adopted: bool) -> None:
+        with self.context.metadata.transaction() as tx:
+            self.context.queue.checkpoint(tx)
+            store.done(tx, self.run, key, self.context.clock(), plain(result), adopted=adopted)
+
+
+def _adopt_or_do(eyes: Eyes, step: Step, *, look_first: bool) -> tuple[dict[str, Any], bool]:
+    """Perform a step; after a lost reply, look for a while whether it was done before doing it again."""
+    if look_first and (found := apply.look(eyes, step)) is not None:
+        return found, True
+    try:
+        return apply.perform(eyes, step), False
+    except WorkspaceDown:
+        log.warning("reply lost", step=step.key)
+    for pause in _LOST_REPLY_PAUSES:
+        stop.pause(pause)
+        if (found := apply.look(eyes, step)) is not None:
+            return found, True
+    return apply.perform(eyes, step), False
