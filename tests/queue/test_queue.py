@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from brickyard.kernel.errors import BrickyardError, Conflict, Interrupted, SpecInvalid, WorkspaceDown
 from brickyard.metadata import Metadata
-from brickyard.queue import JobState, Queue, registry, task, work
+from brickyard.queue import JobState, Queue, registry, takeover, task
 from brickyard.settings import Settings
 
 QUICK = Settings(
@@ -169,7 +169,7 @@ def test_a_job_that_kills_its_workers_is_given_up_at_the_limit(queue: Queue):
     for _ in range(QUICK.queue_attempts):
         assert _state(queue, job) == JobState.TODO
         with _held_by_the_dead(queue, job):
-            work.take_over(queue, queue)
+            takeover.take_over(queue, queue)
     assert (_state(queue, job), errors, _notes(queue)) == (JobState.FAILED, ["worker-died"], [])
 
 
@@ -177,7 +177,7 @@ def test_a_worker_does_not_take_its_own_jobs_over_after_a_suspend(queue: Queue):
     job = _defer(queue, "test.note", text="x")
     with _held_by_the_dead(queue, job), queue.metadata.read() as tx:
         me = tx.execute(sa.text("SELECT worker_id FROM procrastinate_jobs")).scalar_one()
-    assert (work.take_over(queue, queue, me), _state(queue, job)) == (0, JobState.DOING)
+    assert (takeover.take_over(queue, queue, me), _state(queue, job)) == (0, JobState.DOING)
 
 
 def test_a_worker_taken_for_dead_is_refused_at_its_checkpoint_and_cannot_end_the_job(queue: Queue):
@@ -189,7 +189,7 @@ def test_a_worker_taken_for_dead_is_refused_at_its_checkpoint_and_cannot_end_the
             return
         with context.metadata.transaction() as tx:  # another worker finds this one silent
             tx.execute(sa.text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'"))
-        assert work.take_over(context, context) == 1
+        assert takeover.take_over(context, context) == 1
         with pytest.raises(Conflict) as conflict, context.metadata.transaction() as tx:
             context.checkpoint(tx)
         refused.append(conflict.value.error_code)
