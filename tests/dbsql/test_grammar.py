@@ -123,7 +123,10 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {
     "SHOW PARTITIONS a.b": ("SHOW", {"what": "PARTITIONS", "target": "a.b"}),
     "SHOW CREATE TABLE a.b": ("SHOW", {"what": "CREATE TABLE", "target": "a.b"}),
     "SHOW GRANTS ON SCHEMA a.b": ("SHOW", {"what": "GRANTS", "on": "SCHEMA", "name": "a.b"}),
-    "SHOW GRANTS `me@x` ON TABLE a.b": ("SHOW", {"what": "GRANTS", "principal": "me@x", "on": "TABLE", "target": "a.b"}),
+    "SHOW GRANTS `me@x` ON TABLE a.b": (
+        "SHOW",
+        {"what": "GRANTS", "principal": "me@x", "on": "TABLE", "target": "a.b"},
+    ),
     "SHOW GRANTS ON SHARE s": ("SHOW", {"what": "GRANTS", "on": "SHARE", "name": "s"}),
     "SHOW ALL IN SHARE s": ("SHOW", {"what": "ALL IN SHARE", "name": "s"}),
     "CREATE CATALOG IF NOT EXISTS a MANAGED LOCATION '/x' COMMENT 'c'": (
@@ -138,7 +141,10 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {
         "CREATE SCHEMA",
         {"name": "a.b", "comment": "c", "properties": {"x": "y"}},
     ),
-    "CREATE EXTERNAL VOLUME a.b.v LOCATION '/x'": ("CREATE VOLUME", {"external": True, "name": "a.b.v", "location": "/x"}),
+    "CREATE EXTERNAL VOLUME a.b.v LOCATION '/x'": (
+        "CREATE VOLUME",
+        {"external": True, "name": "a.b.v", "location": "/x"},
+    ),
     "CREATE SHARE IF NOT EXISTS s COMMENT 'c'": ("CREATE SHARE", {"if_not_exists": True, "name": "s", "comment": "c"}),
     "CREATE RECIPIENT r USING ID 'aws:x:y' COMMENT 'c'": (
         "CREATE RECIPIENT",
@@ -153,8 +159,14 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {
         "ALTER SCHEMA",
         {"name": "a.b", "action": "SET DBPROPERTIES", "properties": {"x": "y"}},
     ),
-    "ALTER VOLUME a.b.v RENAME TO a.b.w": ("ALTER VOLUME", {"name": "a.b.v", "action": "RENAME TO", "new_name": "a.b.w"}),
-    "ALTER SHARE s ADD TABLE a.b.c AS x.y": ("ALTER SHARE", {"name": "s", "action": "ADD", "rest": "ADD TABLE a.b.c AS x.y"}),
+    "ALTER VOLUME a.b.v RENAME TO a.b.w": (
+        "ALTER VOLUME",
+        {"name": "a.b.v", "action": "RENAME TO", "new_name": "a.b.w"},
+    ),
+    "ALTER SHARE s ADD TABLE a.b.c AS x.y": (
+        "ALTER SHARE",
+        {"name": "s", "action": "ADD", "rest": "ADD TABLE a.b.c AS x.y"},
+    ),
     "ALTER TABLE a.b ADD COLUMNS (x INT COMMENT 'c' FIRST, y STRING)": (
         "ALTER TABLE",
         {"target": "a.b", "action": "ADD COLUMNS", "columns": ("x|INT|c", "y|STRING")},

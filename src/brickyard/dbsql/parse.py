@@ -9,11 +9,11 @@ from sqlglot import exp
 from sqlglot.dialects.databricks import Databricks
 from sqlglot.errors import ParseError, SqlglotError
 
-from brickyard.dbsql.grammar import Grammar
+from brickyard.dbsql.grammar import read
 from brickyard.dbsql.model import Hole, Script, Statement
 from brickyard.dbsql.query import walk
 from brickyard.dbsql.reader import Reader
-from brickyard.dbsql.rewrite import replace_spans
+from brickyard.dbsql.spans import replace_spans
 from brickyard.dbsql.split import split
 from brickyard.dbsql.tokens import MASK, Masked, Token, TokenKind, mask, tokenize
 from brickyard.notebooks.model import Span
@@ -42,12 +42,11 @@ def parse(text: str, *, holes: Sequence[Hole] = (), temp_views: Collection[str] 
 def _statement(masked: Masked, tokens: list[Token], index: int, known: dict[str, int | None], trees: bool) -> Statement:
     span = Span(tokens[0].start, tokens[-1].end)
     reader = Reader(masked, tokens, index, known)
-    grammar = Grammar(reader)
-    verb = grammar.read()
+    verb, clauses = read(reader)
     tree, error, offset = None, None, None
     if bad := next((t for t in tokens if t.kind is TokenKind.BAD), None):
         error, offset = "a string or quoted name does not end", bad.start
-    elif trees and grammar.parses:
+    elif trees and clauses.has_tree:
         tree, error, offset = _tree(_parsable(masked.text, reader), span)
     markers = tuple(
         Hole(Span(t.start, t.end), masked.original[t.start + 1 : t.end]) for t in tokens if t.kind is TokenKind.MARKER
@@ -59,13 +58,13 @@ def _statement(masked: Masked, tokens: list[Token], index: int, known: dict[str,
         tree=tree,
         references=tuple(reader.references),
         holes=masked.holes_in(span.start, span.end),
-        arguments=grammar.args,
+        arguments=clauses.args,
         error=error,
         error_offset=offset,
         qualifiers=reader.qualifiers(),
         namespaces=tuple(reader.namespaces),
         temp_references=tuple(reader.temp_references),
-        temp_view=grammar.temp_view,
+        temp_view=clauses.temp_view,
         markers=markers,
     )
 

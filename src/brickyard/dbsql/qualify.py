@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from brickyard.dbsql.reader import unquote
-from brickyard.dbsql.rewrite import replace_spans
+from brickyard.dbsql.spans import replace_spans
 from brickyard.dbsql.tokens import Token, TokenKind, mask, tokenize
 from brickyard.kernel.names import quote
 from brickyard.notebooks.model import Span

@@ -1,30 +1,30 @@
-"""Rewrites of SQL text by spans: replacement, and substitution of markers and holes."""
+"""Rewrites of SQL text by spans: replacement, markers and holes substituted, QUALIFY as a subquery."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 
 from brickyard.dbsql.model import Hole
+from brickyard.dbsql.qualify import qualify_to_subquery
+from brickyard.dbsql.spans import replace_spans
 from brickyard.dbsql.tokens import TokenKind, mask, tokenize
 from brickyard.notebooks.model import Span
+
+__all__ = [
+    "find_markers",
+    "literal",
+    "qualify_to_subquery",
+    "quote_string",
+    "replace_spans",
+    "substitute_holes",
+    "substitute_markers",
+]
 
 _UNQUOTED_TYPES = frozenset(
     ["TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "BYTE", "SHORT", "LONG", "FLOAT", "DOUBLE", "REAL", "BOOLEAN"]
 )
-
-
-def replace_spans(text: str, replacements: Iterable[tuple[Span, str]]) -> str:
-    """Replace ranges of the text; raises ValueError when two overlap."""
-    parts: list[str] = []
-    at = 0
-    for span, replacement in sorted(replacements, key=lambda r: (r[0].start, r[0].end)):
-        if span.start < at:
-            raise ValueError(f"two replacements overlap at {span.start}")
-        parts += text[at : span.start], replacement
-        at = span.end
-    return "".join(parts) + text[at:]
 
 
 def find_markers(text: str) -> tuple[Hole, ...]:
