@@ -90,3 +90,9 @@ def bench(lake: LocalWorkspace) -> Bench:
 def task():
     """Makes notebook tasks."""
     return notebook
+
+
+@pytest.fixture
+def make_bench():
+    """Makes a bench for any client."""
+    return Bench

@@ -8,12 +8,12 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from brickyard.kernel.errors import SpecInvalid
 from brickyard.local.kernel import display
-from brickyard.local.kernel.control import CellFailed, NotebookExit, NotServed
+from brickyard.local.kernel.control import NotebookExit, NotServed
 from brickyard.local.kernel.dbutils import DbUtils, absolute
+from brickyard.local.kernel.namespace import Spark
 from brickyard.local.kernel.python import NOTHING, Namespace, cell_name, failure, run_python
 from brickyard.local.kernel.record import CellRecord, Recorder, now_ms
 from brickyard.local.kernel.server import Server, ServerRefused
@@ -24,14 +24,6 @@ from brickyard.notebooks.parse import parse
 
 _DATABRICKS_METADATA = "application/vnd.databricks.v1+notebook"
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.\-]*")
-
-
-class Spark(Protocol):
-    """What the kernel itself needs of a Spark session."""
-
-    def sql(self, sqlQuery: str, args: dict[str, str] | None = None) -> display.SparkFrame:  # noqa: N803 - Spark's spelling
-        """Run one statement."""
-        ...
 
 
 @dataclass(slots=True)
@@ -171,6 +163,3 @@ def _installed(requirement: str) -> bool:
         return match is not None and bool(importlib.metadata.version(match[0]))
     except importlib.metadata.PackageNotFoundError:
         return False
-
-
-__all__ = ["CellFailed", "Kernel", "Spark", "require_installed"]

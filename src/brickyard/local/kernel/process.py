@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import builtins
 import os
-import runpy
 import signal
 import sys
-import types
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from brickyard.local.kernel import display
-from brickyard.local.kernel.control import Cancelled, CellFailed, NotebookExit, NotServed, Unserved
+from brickyard.local.kernel.control import Cancelled, CellFailed, NotebookExit, NotServed
 from brickyard.local.kernel.dbutils import DbUtils, JobUtils, NotebookUtils, SecretUtils, TaskValues
 from brickyard.local.kernel.files import FileSystem
 from brickyard.local.kernel.mounts import mount
-from brickyard.local.kernel.notebook import Kernel, Spark
+from brickyard.local.kernel.namespace import Spark, fill
+from brickyard.local.kernel.notebook import Kernel
 from brickyard.local.kernel.places import Places
-from brickyard.local.kernel.python import failure
+from brickyard.local.kernel.python import failure, run_program
 from brickyard.local.kernel.record import MAX_RESULT, JsonObject, Recorder, Tee
 from brickyard.local.kernel.server import Server, ServerRefused
 from brickyard.local.kernel.widgets import Widgets
@@ -78,10 +76,9 @@ def _run_task(task: Task, folder: Path, recorder: Recorder) -> None:
         SecretUtils(server, recorder.conceal),
     )
     spark = _Once(server)
-    kernel = Kernel(server, recorder, dbutils, _namespace(dbutils, show, recorder, spark), spark)
+    kernel = Kernel(server, recorder, dbutils, fill(dbutils, recorder, spark), spark)
     _enter_folder(task, places)
     mount(places)
-    _publish(kernel.namespace)
     if task.kind == "python":
         _run_file(task, kernel.namespace)
     else:
@@ -103,78 +100,6 @@ class _Once:
         return self._session
 
 
-class _UserNamespace(dict[str, object]):
-    """The globals of the cells; what needs a Spark session is made when it is first named."""
-
-    def __init__(self, given: Mapping[str, object], lazy: Mapping[str, Callable[[], object]]) -> None:
-        super().__init__(given)
-        self._lazy = dict(lazy)
-
-    def __missing__(self, name: str) -> object:
-        if name not in self._lazy:
-            raise KeyError(name)
-        self[name] = self._lazy.pop(name)()
-        return self[name]
-
-
-def _namespace(
-    dbutils: DbUtils, show: Callable[[object], None], recorder: Recorder, spark: Callable[[], Spark]
-) -> dict[str, object]:
-    given = {
-        "__name__": "__main__",
-        "__builtins__": builtins,
-        "dbutils": dbutils,
-        "display": lambda value=None, *_, **__: show(value),
-        "displayHTML": lambda html: recorder.output({"type": "html", "html": str(html)}),
-        "getArgument": dbutils.widgets.getArgument,
-        "sc": _absent("sc", "the SparkContext", "DataFrames and spark.createDataFrame"),
-        "sqlContext": _absent("sqlContext", "the SQLContext", "spark.sql and spark.table"),
-    }
-    lazy = {
-        "spark": spark,
-        "sql": lambda: getattr(spark(), "sql"),  # noqa: B009 - a bound method, not a call
-        "table": lambda: getattr(spark(), "table"),  # noqa: B009
-        "udf": _udf,
-    }
-    return _UserNamespace(given, lazy)
-
-
-def _udf() -> object:
-    from pyspark.sql.functions import udf
-
-    return udf
-
-
-def _absent(name: str, what: str, instead: str) -> Unserved:
-    return Unserved(f"{name}: {what} does not exist under Spark Connect, as on serverless compute; use {instead}.")
-
-
-def _publish(namespace: dict[str, object]) -> None:
-    """Make `from databricks.sdk.runtime import *` yield the objects of this notebook."""
-    module = types.ModuleType("dbruntime")
-    holder = types.SimpleNamespace(get_namespace_globals=lambda: _Whole(namespace))
-    initializer = types.SimpleNamespace(getOrCreate=lambda: holder)
-    setattr(module, "UserNamespaceInitializer", initializer)  # noqa: B010 - a module's attribute, unknown to the checker
-    sys.modules["dbruntime"] = module
-    main = types.ModuleType("__main__")
-    sys.modules["__main__"] = main
-
-
-class _Whole(dict[str, object]):
-    """The notebook's globals, those not made yet included: asking for one makes it."""
-
-    def __init__(self, namespace: dict[str, object]) -> None:
-        super().__init__()
-        self._namespace = namespace
-
-    def __contains__(self, name: object) -> bool:
-        """Every name that the SDK asks for is one of ours."""
-        return True
-
-    def __getitem__(self, name: str) -> object:
-        return self._namespace[name]
-
-
 def _enter_folder(task: Task, places: Places) -> None:
     """Work in the notebook's folder, and import modules from it, as workspace files allow."""
     folder = places.mounted("/Workspace" + task.path.rpartition("/")[0])
@@ -184,13 +109,13 @@ def _enter_folder(task: Task, places: Places) -> None:
     sys.dont_write_bytecode = True
 
 
-def _run_file(task: Task, namespace: Mapping[str, object]) -> None:
-    """Run a Python file as the main program."""
-    local = task.workspace.joinpath(*task.path.strip("/").removeprefix("Workspace/").split("/"))
+def _run_file(task: Task, namespace: dict[str, object]) -> None:
+    """Run a Python file as the main program, `spark` and `dbutils` at hand as in Databricks."""
+    local = task.workspace.joinpath(*task.path.strip("/").split("/"))
     sys.argv = [task.path, *task.arguments]
-    given = {name: namespace[name] for name in ("dbutils", "display", "displayHTML", "spark")}
+    namespace["__file__"] = str(local)
     try:
-        runpy.run_path(str(local), init_globals=given, run_name="__main__")
+        run_program(local.read_bytes(), str(local), namespace)
     except SystemExit as leaving:
         if leaving.code not in (None, 0):
             raise failure(leaving, str(local), lambda line: _line(task.path, line)) from None

@@ -29,6 +29,11 @@ def run_python(code: str, name: str, namespace: Namespace, first_line: int = 1) 
     return _evaluate(compile(ast.Expression(last.value), name, "eval", dont_inherit=True), namespace, padded)
 
 
+def run_program(source: bytes, name: str, namespace: Namespace) -> None:
+    """Execute a whole file."""
+    _execute(compile(source, name, "exec", dont_inherit=True), namespace)
+
+
 def _execute(code: CodeType, namespace: Namespace) -> None:
     exec(code, namespace)  # noqa: S102 - running the user's notebook is what a kernel is for
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -58,19 +59,20 @@ class Processes:
         self._lock = threading.Lock()
         self._server: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
-        self._alive: set[int] = set()
+        self._alive: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(self, order: Order) -> None:
         """Start a process; Started and Exited follow."""
         with self._lock:
-            self._alive.add(order.task_run_id)
-            self._send({"start": asdict(order)})
+            server = self._alive[order.task_run_id] = self._running_server()
+            _send(server, {"start": asdict(order)})
 
     def stop(self, task_run_id: int) -> None:
         """Send SIGTERM to the process group, SIGKILL after ten seconds."""
         with self._lock:
-            if task_run_id in self._alive:
-                self._send({"stop": task_run_id, "grace": KILL_AFTER_SECONDS})
+            server = self._alive.get(task_run_id)
+            if server is not None:
+                _send(server, {"stop": task_run_id, "grace": KILL_AFTER_SECONDS})
 
     def warm(self) -> None:
         """Start the fork server before it is needed."""
@@ -81,25 +83,17 @@ class Processes:
         """Kill all processes and wait for the fork server to end."""
         with self._lock:
             server, self._server = self._server, None
-        if server is None or server.stdin is None:
+        if server is None:
             return
-        server.stdin.close()
+        _hang_up(server)
         server.wait()
         if self._reader is not None:
             self._reader.join()
 
-    def _send(self, command: JsonObject) -> None:
-        server = self._running_server()
-        if server.stdin is None:
-            raise RuntimeError("the fork server has no standard input")
-        try:
-            server.stdin.write(json.dumps(command).encode() + b"\n")
-            server.stdin.flush()
-        except BrokenPipeError:
-            server.wait()
-
     def _running_server(self) -> subprocess.Popen[bytes]:
         if self._server is None or self._server.poll() is not None:
+            if self._server is not None:
+                _hang_up(self._server)
             self._server = _spawn()
             self._reader = threading.Thread(target=self._read, args=(self._server,), name="kernels", daemon=True)
             self._reader.start()
@@ -120,16 +114,31 @@ class Processes:
             self._notify(Started(event["started"]))
             return
         with self._lock:
-            self._alive.discard(event["exited"])
+            self._alive.pop(event["exited"], None)
         self._notify(Exited(event["exited"], event["code"]))
 
     def _lost(self, server: subprocess.Popen[bytes]) -> list[int]:
+        """The processes that ended with their fork server."""
         with self._lock:
-            if self._server not in (server, None):
-                return []
-            lost = sorted(self._alive)
-            self._alive.clear()
+            lost = sorted(task_run_id for task_run_id, owner in self._alive.items() if owner is server)
+            for task_run_id in lost:
+                del self._alive[task_run_id]
         return lost
+
+
+def _send(server: subprocess.Popen[bytes], command: JsonObject) -> None:
+    """Send a command; one that meets a dead server is lost with it, and its reader says so."""
+    if server.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            server.stdin.write(json.dumps(command).encode() + b"\n")
+            server.stdin.flush()
+
+
+def _hang_up(server: subprocess.Popen[bytes]) -> None:
+    """Close the pipe to a server: one that lives ends with it."""
+    if server.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            server.stdin.close()
 
 
 def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:

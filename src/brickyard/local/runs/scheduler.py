@@ -139,6 +139,7 @@ class Scheduler:
                 with self._store.transaction():
                     self._store.save_run(ended)
                     self._release_queue(run.job_id)
+                self.wake()  # for those that waited for it: queued runs, tasks that run a job
             case _:
                 assert_never(move)
         return True
