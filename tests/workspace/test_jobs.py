@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,6 +21,8 @@ from databricks.sdk.service.jobs import (
     Task,
 )
 from databricks.sdk.service.workspace import ImportFormat, Language
+
+ENDED = {RunLifeCycleState.TERMINATED, RunLifeCycleState.INTERNAL_ERROR, RunLifeCycleState.SKIPPED}
 
 
 @pytest.fixture(scope="module")
@@ -138,10 +141,11 @@ def test_all_runs_of_a_job_are_cancelled(client: WorkspaceClient, sleeper: str):
 def test_a_notebook_that_fails_says_where_and_why(target: Any, client: WorkspaceClient):
     path = put(target, "failing", "x = 1\n\n# COMMAND ----------\n\nraise ValueError('no <good>')")
     tasks = [SubmitTask(task_key="only", notebook_task=NotebookTask(notebook_path=path))]
-    waiter = client.jobs.submit(run_name="contract", tasks=tasks)
-    run = client.jobs.wait_get_run_job_terminated_or_skipped(waiter.response.run_id)
+    run_id = client.jobs.submit(run_name="contract", tasks=tasks).response.run_id
+    while (run := client.jobs.get_run(run_id)).state.life_cycle_state not in ENDED:
+        time.sleep(0.2)
     output = client.jobs.get_run_output(run.tasks[0].run_id)
-    assert run.state.result_state is RunResultState.FAILED
+    assert run.tasks[0].state.result_state is RunResultState.FAILED
     assert "ValueError" in output.error and "no <good>" in output.error
 
 

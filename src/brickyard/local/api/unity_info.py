@@ -52,7 +52,6 @@ def schema_info(schema: Schema, metastore_id: str, catalog_type: str) -> JsonObj
         "catalog_name": schema.catalog,
         "catalog_type": catalog_type,
         "schema_id": schema.id,
-        "securable_type": "SCHEMA",
         "metastore_id": metastore_id,
         **stamp_info(schema),
     }
@@ -67,7 +66,6 @@ def table_info(table: Table, metastore_id: str, *, columns: bool = True, propert
         "schema_name": table.schema,
         "table_id": table.id,
         "table_type": table_type(table),
-        "securable_type": "TABLE",
         "metastore_id": metastore_id,
         **stamp_info(table, properties=properties),
     }
@@ -122,7 +120,6 @@ def function_info(function: Function, metastore_id: str) -> JsonObject:
         "sql_data_access": "READS_SQL_DATA" if function.is_table else "CONTAINS_SQL",
         "security_type": "DEFINER",
         "metastore_id": metastore_id,
-        "securable_type": "FUNCTION",
         **stamp_info(function, properties=False),
     }
 
