@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from collections.abc import Sequence
 
@@ -24,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     house = context.build(settings)
     try:
         house.metadata.migrate()
+        sys.stdout.write(json.dumps({"worker": os.getpid()}) + "\n")
+        sys.stdout.flush()
         work.serve(house.queue, house)
     except BrickyardError as error:
         log.error(error.message, code=error.error_code, remedy=error.remedy)

@@ -33,7 +33,10 @@ class ServiceFailed(BrickyardError):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A process of the home, started as `python -m <module>`; one with an address is ready when it answers."""
+    """A process of the home, started as `python -m <module>`.
+
+    One with an address is ready when it answers; another when its log says `{"<name>": <its process id>}`.
+    """
 
     name: str
     module: str
@@ -76,7 +79,7 @@ def running(home: Home, service: Service) -> psutil.Process | None:
     """Return the service's process when it lives."""
     try:
         mark = processes.Mark(**json.loads(_mark_file(home, service).read_text()))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, TypeError, ValueError):
         return None
     return processes.find(mark)
 
@@ -100,7 +103,7 @@ def await_ready(home: Home, service: Service, process: psutil.Process) -> None:
     """Wait until the service answers, or raise ServiceFailed with the end of its log."""
     deadline = time.monotonic() + _READY_SECONDS
     while processes.alive(process) and time.monotonic() < deadline:
-        if answers(service.address(home)):
+        if _ready(home, service, process):
             return
         time.sleep(_TICK)
     verdict = "did not answer in time" if processes.alive(process) else "ended"
@@ -111,10 +114,15 @@ def await_ready(home: Home, service: Service, process: psutil.Process) -> None:
     )
 
 
-def answers(address: str | None) -> bool:
-    """Say whether an HTTP server answers there, whatever it says; what has no address needs not answer."""
-    if address is None:
-        return True
+def _ready(home: Home, service: Service, process: psutil.Process) -> bool:
+    address = service.address(home)
+    if address is not None:
+        return _answers(address)
+    return json.dumps({service.name: process.pid}) in home.log(service.name).read_text(errors="replace")
+
+
+def _answers(address: str) -> bool:
+    """Say whether an HTTP server answers there, whatever it says."""
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=2)
     with suppress(OSError, http.client.HTTPException), closing(connection):
         connection.request("GET", "/")
