@@ -77,6 +77,15 @@ def test_a_read_is_not_tried_for_ever(workspace: LocalWorkspace, door: Workspace
     assert time.monotonic() - started < 5
 
 
+def test_a_wait_longer_than_its_patience_is_not_begun(workspace: LocalWorkspace, door: Workspaces):
+    client = door.client()
+    workspace.rate_limit("current_user.me", times=1, retry_after=600)
+    started = time.monotonic()
+    with pytest.raises(WorkspaceRefused) as refused, translated("look who I am"):
+        client.current_user.me()
+    assert (refused.value.status, time.monotonic() - started < 2) == (429, True)
+
+
 def test_a_500_is_not_tried_again(workspace: LocalWorkspace, door: Workspaces):
     client = door.client()
     workspace.fail_next("current_user.me", 500, "INTERNAL_ERROR")

@@ -49,9 +49,13 @@ def connect(credentials: Mapping[str, Any], retry_seconds: float) -> WorkspaceCl
 def again(call: Callable[[], T], retry_seconds: float, *, sent_once: bool = False) -> T:
     """Call until it succeeds, for *retry_seconds* at most; with *sent_once* only what Databricks never took up."""
     retryable = _untouched if sent_once else _passing
-    if not retry_seconds:
-        return call()
-    for attempt in stamina.retry_context(on=retryable, timeout=retry_seconds, **_RETRY):
+    deadline = time.monotonic() + retry_seconds
+
+    def worth_it(error: Exception) -> bool | float:
+        wait = retryable(error)
+        return wait if time.monotonic() + wait < deadline else False
+
+    for attempt in stamina.retry_context(on=worth_it, timeout=retry_seconds or None, **_RETRY):
         with attempt:
             return call()
     raise AssertionError("stamina ended without a result or an error")
