@@ -39,4 +39,4 @@ def test_every_served_operation_is_exercised(served: list[Route]):
 
 def test_every_route_stands_in_the_documentation(served: list[Route]):
     documented = set(re.findall(r"^\| `([A-Z]+) (/[^`]*)` \| `([\w.]+)` \|", PAGE.read_text(), re.MULTILINE))
-    assert documented == {(e.method, e.path, e.operation) for e in served}
+    assert documented == {(e.method, e.path, e.operation) for e in served}, "run docs/local_routes.py"
