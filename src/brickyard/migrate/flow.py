@@ -107,7 +107,9 @@ def submit(context: Context, request: RunRequest) -> Submitted:
     Raises SpecInvalid for a bad request, Conflict when one of the notebooks runs already, GuardRefused when the plan's
     hash is not the expected one.
     """
-    if request.resume:
+    if sum((bool(request.notebooks), request.path is not None, request.resume is not None)) != 1:
+        raise SpecInvalid("a request names one of notebooks, path and resume", remedy="give exactly one of them")
+    if request.resume is not None:
         return resume(context, request.resume)
     options(request)
     client = context.workspaces.client()
@@ -512,6 +514,13 @@ def record(context: Context, run_or_batch: str) -> list[dict[str, Any]]:
         found = store.runs_of(tx, run_or_batch)
         batch = store.batch(tx, found[0].batch_id)
         return [report.document(run, batch, store.timeline(tx, run.id), store.journal(tx, run)) for run in found]
+
+
+def record_one(context: Context, run_id: str) -> dict[str, Any]:
+    """Return the document of one run, or raise NotFound when the id is a batch's or nobody's."""
+    with context.metadata.read() as tx:
+        run = store.run(tx, run_id)
+        return report.document(run, store.batch(tx, run.batch_id), store.timeline(tx, run.id), store.journal(tx, run))
 
 
 def title(context: Context, run_or_batch: str) -> str:

@@ -280,6 +280,14 @@ def html(title: str, documents: Sequence[Document], made_at: datetime) -> str:
     )
 
 
+def diff_html(title: str, documents: Sequence[Document], made_at: datetime) -> str:
+    """Render the changes alone as a page."""
+    rest: dict[str, Any] = dict.fromkeys(("tasks", "reconciliation", "steps", "timeline", "findings"), ())
+    rest["preflight"] = {"rows": (), "findings": ()}
+    plans = [{**d["plan"], "references": (), "maintenance": ()} if d["plan"] else None for d in documents]
+    return html(title, [{**d, **rest, "plan": plan} for d, plan in zip(documents, plans, strict=True)], made_at)
+
+
 def style_hash() -> str:
     """The hash by which a content security policy allows the page's own style sheet."""
     digest = hashlib.sha256(read_text("migrate", "report.css").encode()).digest()

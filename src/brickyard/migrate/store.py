@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.exc import IntegrityError
 
 from brickyard.kernel.errors import Conflict, NotFound
@@ -194,7 +194,7 @@ def last_outcomes(tx: Connection, identities: Sequence[str]) -> dict[str, Outcom
     newest = (
         sa.select(runs.c.identity, runs.c.outcome)
         .where(runs.c.identity.in_(identities), runs.c.outcome.is_not(None))
-        .distinct(runs.c.identity)
+        .ext(distinct_on(runs.c.identity))
         .order_by(runs.c.identity, runs.c.created_at.desc(), runs.c.id.desc())
     )
     return {row.identity: Outcome(row.outcome) for row in tx.execute(newest)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from brickyard.dbsql.model import Kind
 from brickyard.kernel.names import TableName
@@ -21,6 +21,14 @@ class NotebookSource(BaseModel):
     path: str = Field(min_length=1, max_length=1024, description="Path relative to the folder of the request.")
     content: Base64Bytes = Field(description="The file's bytes in base64.")
     child: bool = Field(False, description="Only there because another notebook runs it.")
+
+    @field_validator("path")
+    @classmethod
+    def _below_the_folder(cls, value: str) -> str:
+        parts = value.split("/")
+        if "\0" in value or "\\" in value or any(part in ("", ".", "..") for part in parts):
+            raise ValueError(f"{value!r} is not a plain path below the request's folder")
+        return value
 
 
 class RunRequest(BaseModel):
@@ -57,6 +65,15 @@ class RunRequest(BaseModel):
     )
     absolute_tolerance: float = Field(1e-9, ge=0, description="Float values this near each other are equal.")
     relative_tolerance: float = Field(1e-9, ge=0, description="Float values that differ by this share are equal.")
+
+    @model_validator(mode="after")
+    def _storable(self) -> RunRequest:
+        """Refuse what no database text can hold."""
+        texts = [self.path, self.origin, self.rules, self.rules_text, self.mapping, self.default_schema, self.dbr]
+        texts += [self.job, self.cluster, self.warehouse, self.resume, self.plan_hash, self.rehearsal_catalog]
+        if any("\0" in text for text in (*texts, *self.params, *self.params.values()) if text):
+            raise ValueError("a text holds a NUL character")
+        return self
 
 
 class RunStatus(StrEnum):
