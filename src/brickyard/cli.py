@@ -78,6 +78,23 @@ def status(home: HomeFolder = None, output: OutputKind = Output.TEXT) -> None:
 
 
 @app.command()
+def demo(
+    home: Annotated[
+        Path | None, typer.Option("--home", help="Keep everything in this folder, and keep it running.")
+    ] = None,
+    report: Annotated[Path, typer.Option("--report", help="Where to write the report.")] = Path("brickyard-demo.html"),
+    output: OutputKind = Output.TEXT,
+) -> None:
+    """Migrate ten legacy notebooks on a sample lakehouse, from nothing, and write the report."""
+    from brickyard.demo import story
+
+    with terminal.progress() as progress:
+        result = story.show(home, report, progress)
+    emit(result, output, story.as_text(result))
+    story.expect(result)
+
+
+@app.command()
 def explain(
     code: Annotated[str | None, typer.Argument(help="The code; without one, all are listed.")] = None,
     output: OutputKind = Output.TEXT,

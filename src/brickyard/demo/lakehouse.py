@@ -47,7 +47,7 @@ def load(client: WorkspaceClient, report: Report, seed: int = SEED) -> None:
     client.workspace.mkdirs(FOLDER)
     done, total = 0, sum(map(len, WAVES))
     for wave in WAVES:
-        report(Step("lakehouse", f"jobs {', '.join(loader.job for loader in wave)}", done, total))
+        report(Step("lakehouse", done, total, f"jobs {', '.join(loader.job for loader in wave)}"))
         runs = [(loader, _start(client, loader, seed)) for loader in wave]
         for loader, run in runs:
             _await(client, loader, run)
