@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from brickyard import rooms
 from brickyard.context import Context
 from brickyard.kernel import errors
 from brickyard.metadata import Metadata
@@ -73,7 +74,8 @@ def client(metadata: Metadata, serve: Serve) -> httpx.Client:
 
 @contextmanager
 def _served(metadata: Metadata) -> Iterator[httpx.Client]:
-    app = create(Context(Workspaces(), metadata, Queue(metadata, Settings())), RULES, [room])
+    routers = [room, *(module.router for module in rooms.load("api"))]
+    app = create(Context(Workspaces(), metadata, Queue(metadata, Settings())), RULES, routers)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
