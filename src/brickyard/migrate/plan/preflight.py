@@ -351,11 +351,12 @@ def creates(verbs: tuple[str, ...]) -> bool:
     )
 
 
+_WHOLE = ("TRUNCATE", "INSERT OVERWRITE", "INSERTINTO OVERWRITE")
+
+
 def replaces_all(verbs: tuple[str, ...]) -> bool:
     """Tell whether the rows after the notebook owe nothing to the rows before it."""
-    return creates(verbs) or (
-        bool(verbs) and verbs[0].upper().startswith(("TRUNCATE", "INSERT OVERWRITE", "INSERTINTO OVERWRITE"))
-    )
+    return creates(verbs) or (bool(verbs) and verbs[0].upper() in _WHOLE)
 
 
 def _writers(legacy: Observed | None) -> tuple[Producer, ...]:

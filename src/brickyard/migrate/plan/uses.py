@@ -38,6 +38,7 @@ from brickyard.migrate.plan.python.values import (
 )
 from brickyard.notebooks.model import Span
 
+_DETAILS = {"if_not_exists": " IF NOT EXISTS", "partition": " PARTITION", "replace_where": " REPLACE WHERE"}
 _NO_CATALOG_SCHEMAS = frozenset({"global_temp", "information_schema"})
 
 
@@ -349,7 +350,7 @@ class _Reading:
         place = place_of_range(self.text, reference.span)
         if place is None or not place.cell:
             return
-        use = self.uses.resolve(name, place, self.frame, reference.side, reference.kind, statement.verb)
+        use = self.uses.resolve(name, place, self.frame, reference.side, reference.kind, _verb(statement))
         if use is None:
             return
         whole = place_of_range(self.text, reference.whole) if reference.whole else None
@@ -540,3 +541,6 @@ def _partly_in(text: Text, span: Span) -> tuple[Slot, int] | None:
     return None
 
 
+def _verb(statement: Statement) -> str:
+    """The statement's verb with what tells whether it keeps the target's earlier rows."""
+    return statement.verb + "".join(word for key, word in _DETAILS.items() if statement.arguments.get(key))
