@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from brickyard.kernel.errors import Conflict, NotFound
@@ -13,6 +15,7 @@ from brickyard.kernel.errors import Conflict, NotFound
 ADDRESS = ("address.json", "token")  # where and how callers find the workspace: kept by restore and reset
 _PRIVATE = ("lock", "address.json")  # belong to one running server
 _MARK = "workspace.json"
+_PLACES = (("securables", "document"), ("commit_authors", "path"), ("commit_intents", "path"))
 
 
 @contextmanager
@@ -60,6 +63,18 @@ def reset(home: Path) -> None:
     _check(home)
     with locked(home):
         _empty(home)
+
+
+def relocate(catalog: Path, old: Path, new: Path) -> None:
+    """Correct the places that a catalog names, after its workspace moved from folder *old* to *new*."""
+    if old == new or not catalog.exists():
+        return
+    before, after = (json.dumps(str(folder) + "/", ensure_ascii=False)[1:-1] for folder in (old, new))
+    with closing(sqlite3.connect(catalog)) as database, database:
+        tables = {name for (name,) in database.execute("select name from sqlite_master where type = 'table'")}
+        for table, column in _PLACES:
+            if table in tables:
+                database.execute(f"update {table} set {column} = replace({column}, ?, ?)", (before, after))
 
 
 def _empty(home: Path) -> None:

@@ -19,6 +19,7 @@ from brickyard.local.api import (
     clusters,
     dbfs,
     faults,
+    grants,
     identity,
     jobs,
     permissions,
@@ -34,18 +35,19 @@ from brickyard.local.api.clusters import Clusters
 from brickyard.local.api.dbfs import Dbfs
 from brickyard.local.api.documents import Documents
 from brickyard.local.api.errors import ApiError
+from brickyard.local.api.executions import Statements
 from brickyard.local.api.faults import Control, Faults, RequestLog
 from brickyard.local.api.identity import Identity
 from brickyard.local.api.permissions import Permissions
-from brickyard.local.api.routes import Route
+from brickyard.local.api.routes import JsonObject, Route
 from brickyard.local.api.secrets import Secrets
-from brickyard.local.api.statements import Statements
 from brickyard.local.api.tokens import Principal, Tokens, write_private
 from brickyard.local.api.unity import Unity
 from brickyard.local.api.volumes import VolumeFiles
 from brickyard.local.api.warehouses import Warehouses
 from brickyard.local.catalog.model import CatalogError
 from brickyard.local.catalog.store import CatalogStore
+from brickyard.local.copies import relocate
 from brickyard.local.files.folder import Folder
 from brickyard.local.files.workspace import WorkspaceFiles
 from brickyard.local.runs.service import Runs, Surfaces
@@ -53,6 +55,9 @@ from brickyard.local.runs.service import Runs, Surfaces
 if TYPE_CHECKING:
     from brickyard.local.sql.model import Result, SqlError
     from brickyard.local.sql.service import SqlService
+
+
+CATALOG = "catalog.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,7 @@ class Parts:
             *workspace.router.bind(self.files),
             *unity.router.bind(self.unity),
             *tables.router.bind(self.unity),
+            *grants.router.bind(self.unity),
             *volumes.router.bind(self.volumes),
             *dbfs.router.bind(self.dbfs),
             *warehouses.router.bind(self.warehouses),
@@ -138,14 +144,14 @@ class LazySql:
 
 def build(place: Place, stack: ExitStack) -> Parts:
     """Make the parts; *stack* closes them in the opposite order."""
+    workspace_id = _workspace_id(place)
     tokens = Tokens(place.home, place.owner)
     files = WorkspaceFiles(place.folder("files"), place.owner)
     stack.callback(files.close)
-    store = CatalogStore(place.home / "catalog.sqlite", owner=place.owner)
+    store = CatalogStore(place.home / CATALOG, owner=place.owner)
     stack.callback(store.close)
     sql = LazySql(lambda: _sql_service(place, store))
     stack.callback(sql.close)
-    workspace_id = _workspace_id(place.home)
     unity_ = Unity(store, lambda statement, principal: _run_sql(sql(), statement, principal), workspace_id)
     rows = place.folder("settings")
     houses = Warehouses(Documents(rows / "warehouses.json"), f"{workspace_id:016x}", place.owner, place.port)
@@ -215,8 +221,12 @@ def _local_path(location: str) -> Path:
     return Path(url2pathname(urlsplit(location).path)) if location.startswith("file:") else Path(location)
 
 
-def _workspace_id(home: Path) -> int:
-    file = home / "workspace.json"
-    if not file.exists():
-        write_private(file, json.dumps({"workspace_id": 10**15 + secrets.randbelow(9 * 10**15)}))
-    return int(json.loads(file.read_text())["workspace_id"])
+def _workspace_id(place: Place) -> int:
+    """The identifier of the workspace; notes where the workspace lies, and corrects its catalog when it was moved."""
+    file, here = place.home / "workspace.json", str(place.home)
+    known: JsonObject = {"workspace_id": 10**15 + secrets.randbelow(9 * 10**15), "home": here}
+    if file.exists():
+        known |= json.loads(file.read_text())
+    relocate(place.home / CATALOG, Path(str(known["home"])), place.home)
+    write_private(file, json.dumps({**known, "home": here}))
+    return int(str(known["workspace_id"]))

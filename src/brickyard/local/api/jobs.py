@@ -24,6 +24,7 @@ from brickyard.local.runs.model import Attempt, Job, Run
 from brickyard.local.runs.page import POLICY, render
 from brickyard.local.runs.service import Runs
 from brickyard.local.runs.settings import text_map
+from brickyard.local.runs.store import RunFilter
 from brickyard.local.runs.views import Links, job_view, output_view, run_view, task_run_view
 
 router: Router[Runs] = Router()
@@ -114,10 +115,18 @@ def get_run(runs: Runs, call: Call) -> Answer:
 @router.on("GET", *_paths("runs/list"), operation="jobs.list_runs")
 def list_runs(runs: Runs, call: Call) -> Answer:
     """List runs, newest first."""
-    job_id, before, size = call.number("job_id", 0) or None, _before(call), _size(call)
-    found = [r for r in runs.store.runs(job_id) if (before is None or r.run_id < before) and _wanted(r, call)]
-    found = found[call.number("offset", 0) :]
-    links, expand = _links(runs, call, found[:size]), call.flag("expand_tasks")
+    size, skipped, expand = _size(call), max(call.number("offset", 0), 0), call.flag("expand_tasks")
+    wanted = RunFilter(
+        call.number("job_id", 0) or None,
+        _before(call),
+        call.flag("active_only"),
+        call.flag("completed_only"),
+        call.query.get("run_type"),
+        call.number("start_time_from", 0) or None,
+        call.number("start_time_to", 0) or None,
+    )
+    found = runs.store.runs(wanted, skipped + size + 1)[skipped:]
+    links = _links(runs, call, found[:size])
     views = [run_view(r, runs.store.attempts(r.run_id) if expand else [], links, expand=expand) for r in found[:size]]
     return {"runs": views, **_more(found, size, (r.run_id for r in found[:size]))}
 
@@ -229,17 +238,6 @@ def _shown(runs: Runs, run: Run, attempt: Attempt, links: Links) -> tuple[Attemp
 
 def _links(runs: Runs, call: Call, listed: list[Run]) -> Links:
     return Links(call.host, {run.run_id: runs.seal(run.run_id) for run in listed})
-
-
-def _wanted(run: Run, call: Call) -> bool:
-    ended = run.life.final
-    return (
-        not (call.flag("active_only") and ended)
-        and not (call.flag("completed_only") and not ended)
-        and call.query.get("run_type", run.run_type.value) == run.run_type.value
-        and call.number("start_time_from", 0) <= run.created
-        and run.created <= (call.number("start_time_to", 0) or run.created)
-    )
 
 
 def _id(call: Call, name: str) -> int:
