@@ -18,6 +18,8 @@ from brickyard.dbsql.split import split
 from brickyard.dbsql.tokens import MASK, Masked, Token, TokenKind, mask, tokenize
 from brickyard.notebooks.model import Span
 
+_OPERANDS = (TokenKind.STRING, TokenKind.NUMBER, TokenKind.QUOTED, TokenKind.MARKER)
+_COMPARISONS = frozenset(("=", "<", ">", "<=", ">=", "<>", "!=", "."))
 _DIALECT = Databricks()
 logging.getLogger("sqlglot").addFilter(lambda record: "Falling back" not in record.msg)  # we read those ourselves
 
@@ -47,7 +49,11 @@ def _statement(masked: Masked, tokens: list[Token], index: int, known: dict[str,
     if bad := next((t for t in tokens if t.kind is TokenKind.BAD), None):
         error, offset = "a string or quoted name does not end", bad.start
     elif trees and clauses.has_tree:
-        tree, error, offset = _tree(_parsable(masked.text, reader), span)
+        sql = _parsable(masked.text, reader)
+        tree, error, offset = _tree(sql, span)
+        if error and (clauses_hidden := list(_clause_holes(tokens))):
+            blanked = replace_spans(sql, ((hole, " " * (hole.end - hole.start)) for hole in clauses_hidden))
+            tree, error, offset = _tree(blanked, span)
     markers = tuple(
         Hole(Span(t.start, t.end), masked.original[t.start + 1 : t.end]) for t in tokens if t.kind is TokenKind.MARKER
     )
@@ -106,6 +112,14 @@ def _parsable(text: str, reader: Reader) -> str:
     if not spans:
         return text
     return replace_spans(text, ((span, sign * (span.end - span.start)) for span, sign in spans))
+
+
+def _clause_holes(tokens: list[Token]) -> Iterator[Span]:
+    """Holes that follow an operand, and so can only stand for a clause such as `AND x = 1`."""
+    for before, previous, token in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        is_operand = previous.kind in _OPERANDS or previous.word == ")" or before.word in _COMPARISONS
+        if is_operand and token.word == MASK * (token.end - token.start):
+            yield Span(token.start, token.end)
 
 
 def _identifiers(reader: Reader) -> Iterator[Span]:

@@ -2,77 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import replace
 
 from brickyard.dbsql.model import Kind, Reference, Side
 from brickyard.dbsql.reader import Entry, Frame, Reader, _Pending, with_version
-from brickyard.dbsql.tokens import MASK, TokenKind
+from brickyard.dbsql.tokens import MASK, Token, TokenKind, tokenize
 from brickyard.notebooks.model import Span
 
-QUERY_STARTS = frozenset(["SELECT", "WITH", "FROM", "VALUES", "TABLE", "MAP", "REDUCE"])
-_SET_OPERATORS = frozenset(["UNION", "EXCEPT", "INTERSECT", "MINUS"])
-_ENDS_FROM = frozenset(
-    [
-        "WHERE",
-        "GROUP",
-        "HAVING",
-        "ORDER",
-        "LIMIT",
-        "OFFSET",
-        "QUALIFY",
-        "WINDOW",
-        "CLUSTER",
-        "DISTRIBUTE",
-        "SORT",
-        "SELECT",
-        "|>",
-        "SET",
-        "WHEN",
-    ]
+QUERY_STARTS = frozenset(("SELECT", "WITH", "FROM", "VALUES", "TABLE", "MAP", "REDUCE"))
+_SET_OPERATORS = frozenset(("UNION", "EXCEPT", "INTERSECT", "MINUS"))
+_CLAUSES = (
+    "WHERE",
+    "GROUP",
+    "HAVING",
+    "ORDER",
+    "LIMIT",
+    "OFFSET",
+    "QUALIFY",
+    "WINDOW",
+    "CLUSTER",
+    "DISTRIBUTE",
+    "SORT",
 )
-_NO_ALIAS = (
-    _ENDS_FROM
-    | _SET_OPERATORS
-    | frozenset(
-        [
-            "JOIN",
-            "INNER",
-            "LEFT",
-            "RIGHT",
-            "FULL",
-            "CROSS",
-            "OUTER",
-            "NATURAL",
-            "ANTI",
-            "SEMI",
-            "ON",
-            "USING",
-            "LATERAL",
-            "PIVOT",
-            "UNPIVOT",
-            "TABLESAMPLE",
-            "INSERT",
-            "FROM",
-            "VALUES",
-            "WITH",
-            "AS",
-            "AND",
-            "OR",
-            "THEN",
-            "ELSE",
-            "END",
-            "FOR",
-            "REPLACE",
-            "BY",
-            "PARTITION",
-            "DO",
-            "RETURN",
-        ]
-    )
+_ENDS_FROM = frozenset((*_CLAUSES, "SET", "WHEN"))
+_JOINS = (
+    "JOIN",
+    "INNER",
+    "LEFT",
+    "RIGHT",
+    "FULL",
+    "CROSS",
+    "OUTER",
+    "NATURAL",
+    "ANTI",
+    "SEMI",
+    "ON",
+    "USING",
+    "LATERAL",
 )
+_AFTER_RELATION = ("PIVOT", "UNPIVOT", "TABLESAMPLE", "INSERT", "FROM", "SELECT", "VALUES", "WITH", "AS", "FOR")
+_INSIDE = ("AND", "OR", "THEN", "ELSE", "END", "REPLACE", "BY", "PARTITION", "DO", "RETURN")
+_NO_ALIAS = _ENDS_FROM | _SET_OPERATORS | frozenset((*_JOINS, *_AFTER_RELATION, *_INSIDE))
 _NO_NAME = frozenset(
-    [
+    (
         "SELECT",
         "WHERE",
         "FROM",
@@ -88,19 +62,11 @@ _NO_NAME = frozenset(
         "HAVING",
         "WITH",
         "USING",
-    ]
+    )
 )
 _CHANGE_FUNCTIONS = frozenset(("TABLE_CHANGES", "TABLE_CHANGES_BY_PATH"))
 _OPERATORS = frozenset(("+", "-", "*", "/", "||", "::", "%"))
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Where the walk stands: the relations seen, the CTEs visible, whether FROM begins a clause here."""
-
-    frame: Frame
-    ctes: AbstractSet[str]
-    clauses: bool = True
+_HINT = re.compile(r"/\*\+(.*?)\*/", re.DOTALL)
 
 
 def walk(
@@ -144,6 +110,8 @@ class _Walk:
                 return self.relation(at + 1)
             if token.word == "|>":
                 self.in_from = False
+            elif token.word == "->":
+                self.on_lambda(at)
             return at + 1
         if token.kind > TokenKind.QUOTED:
             return at + 1
@@ -159,7 +127,26 @@ class _Walk:
         handler = _KEYWORDS.get(word)
         return handler(self, at) if handler else at + 1
 
+    def on_lambda(self, at: int) -> None:
+        """The parameters of a lambda hide relations of the same name in the rest of the call."""
+        reader = self.reader
+        first = at - 1
+        if reader.word(first) == ")":
+            while first > 0 and reader.word(first) != "(":
+                first -= 1
+        names = [t for t in reader.tokens[first:at] if t.word not in ("(", ")", ",")]
+        self.frame = Frame(self.frame, [Entry(reader.key(t), (), None) for t in names])
+
     # -- clauses ---------------------------------------------------------------------------------------------------
+
+    def on_select(self, at: int) -> int:
+        """SELECT ends a list of relations; the names in its hints follow a rename like qualifiers do."""
+        self.in_from = False
+        reader = self.reader
+        start, end = reader.token(at).end, reader.token(at + 1).start
+        if "/*+" in reader.masked.text[start:end]:
+            reader.pending += [_Pending(tokens, True, self.frame) for tokens in hinted(reader.masked.text, start, end)]
+        return at + 1
 
     def on_from(self, at: int) -> int:
         """FROM begins a list of relations, except in IS DISTINCT FROM and in function arguments."""
@@ -462,7 +449,24 @@ class _Walk:
         return self.reader.word(at) if self.reader.word(at + 1) not in (".", ",", "=") else ""
 
 
+def hinted(text: str, start: int, end: int) -> list[list[Token]]:
+    """The names in parentheses of the hints that stand in the range."""
+    found: list[list[Token]] = []
+    for hint in _HINT.finditer(text, start, end):
+        tokens = [replace(t, start=t.start + hint.start(1), end=t.end + hint.start(1)) for t in tokenize(hint[1])]
+        depth = 0
+        for i, token in enumerate(tokens):
+            depth += (token.word == "(") - (token.word == ")")
+            if depth and token.kind in (TokenKind.WORD, TokenKind.QUOTED):
+                if found and i and tokens[i - 1].word == ".":
+                    found[-1].append(token)
+                else:
+                    found.append([token])
+    return found
+
+
 _KEYWORDS = {
+    "SELECT": _Walk.on_select,
     "FROM": _Walk.on_from,
     "JOIN": _Walk.on_join,
     "WITH": _Walk.on_with,
