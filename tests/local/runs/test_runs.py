@@ -353,3 +353,30 @@ def test_the_token_of_a_run_ends_with_it(bench, task):
     run = bench.ended(bench.submit(task(path)))
     token = bench.client.jobs.get_run_output(run.tasks[0].run_id).notebook_output.result
     assert bench.workspace.parts.tokens.principal_of(token) is None
+
+
+def test_runs_are_listed_newest_first_page_by_page_and_by_filter(bench, task):
+    path = bench.put("# Databricks notebook source\npass")
+    job_id = bench.client.jobs.create(
+        name="listed", max_concurrent_runs=9, tasks=[jobs.Task("main", notebook_task=jobs.NotebookTask(path))]
+    ).job_id
+    ids = [bench.client.jobs.run_now(job_id).response.run_id for _ in range(5)]
+    for run_id in ids:
+        bench.ended(run_id)
+    assert [r.run_id for r in bench.client.jobs.list_runs(job_id=job_id, limit=2)] == ids[::-1]
+    assert list(bench.client.jobs.list_runs(job_id=job_id, active_only=True)) == []
+    assert [r.run_id for r in bench.client.jobs.list_runs(job_id=job_id, completed_only=True)] == ids[::-1]
+    assert list(bench.client.jobs.list_runs(job_id=job_id, run_type=jobs.RunType.SUBMIT_RUN)) == []
+    started = bench.client.jobs.get_run(ids[2]).start_time
+    later = [r.run_id for r in bench.client.jobs.list_runs(job_id=job_id, start_time_from=started)]
+    assert later == ids[:1:-1]
+    (first,) = [r for r in bench.client.jobs.list_runs(job_id=job_id, expand_tasks=True) if r.run_id == ids[0]]
+    assert [t.task_key for t in first.tasks] == ["main"]
+
+
+def test_a_run_with_many_tasks_comes_in_pages(bench):
+    condition = jobs.ConditionTask(op=jobs.ConditionTaskOp.EQUAL_TO, left="1", right="1")
+    run_id = bench.submit(*(jobs.SubmitTask(f"t{n:03}", condition_task=condition) for n in range(205)))
+    run = bench.ended(run_id)
+    assert [t.task_key for t in run.tasks] == [f"t{n:03}" for n in range(205)]
+    assert run.state.result_state.value == "SUCCESS"

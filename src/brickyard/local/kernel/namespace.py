@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from brickyard.local.kernel import display
 from brickyard.local.kernel.control import Unserved
@@ -64,7 +64,7 @@ def fill(dbutils: DbUtils, recorder: Recorder, spark: Callable[[], Spark]) -> Na
     return namespace
 
 
-def _udf(*given: object, **named: object) -> object:
+def _udf(*given: Any, **named: Any) -> object:
     from pyspark.sql import functions
 
     return functions.udf(*given, **named)

@@ -185,7 +185,7 @@ class Scheduler:
     def _release_queue(self, job_id: int) -> None:
         """Let the oldest waiting runs of a job go as far as its limit allows."""
         job = self._store.job(job_id)
-        runs = self._store.open_runs(job_id)
+        runs = self._store.open_runs(job_id, RunType.JOB)
         waiting = [run for run in runs if run.life is Life.QUEUED]
         room = len(waiting) if job is None else job.max_concurrent_runs - (len(runs) - len(waiting))
         for run in waiting[: max(room, 0)]:

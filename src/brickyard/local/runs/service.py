@@ -72,10 +72,6 @@ class Runs:
         self._processes.close()
         self.store.close()
 
-    def warm(self) -> None:
-        """Start the fork server now, so that the first task need not wait for it."""
-        self._processes.warm()
-
     # jobs
 
     def create_job(self, settings: JsonObject, principal: Principal) -> int:
@@ -84,6 +80,7 @@ class Runs:
         _run_as(settings, principal, principal.name)
         job = Job(self.store.new_id(), principal.name, _now(), settings)
         self.store.add_job(job)
+        self._processes.warm()
         return job.job_id
 
     def job(self, job_id: int) -> Job:
@@ -205,7 +202,7 @@ class Runs:
         run = self._new_run(RunType.JOB, _selected(job.settings, body), principal)
         run = replace(run, job_id=job.job_id, name=job.name, parameters=parameters, overrides=overrides)
         run = replace(run, number_in_job=self.store.next_number(job.job_id), run_as=_acts_as(job.settings, job.creator))
-        if len(self.store.open_runs(job.job_id)) < job.max_concurrent_runs:
+        if len(self.store.open_runs(job.job_id, RunType.JOB)) < job.max_concurrent_runs:
             return run
         queue = field_object(body, "queue")
         if queue.get("enabled", job.queue_enabled):

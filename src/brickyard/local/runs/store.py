@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from brickyard.local.catalog.database import Database, Values
@@ -47,6 +47,19 @@ _ATTEMPT_COLUMNS = (
     "task_run_id", "run_id", "task_key", "number", "life", "outcome", "message", "code", "started", "executing",
     "ended", "ready", "timed_out", "answer", "child", "resolved",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs are wanted; times in ms since the epoch, `before` a run id."""
+
+    job_id: int | None = None
+    before: int | None = None
+    active_only: bool = False
+    completed_only: bool = False
+    run_type: str | None = None
+    created_from: int | None = None
+    created_to: int | None = None
 
 
 class Store:
@@ -111,16 +124,26 @@ class Store:
         row = self._db.row("SELECT * FROM runs WHERE run_id = ? AND NOT deleted", (run_id,))
         return None if row is None else _run(row)
 
-    def runs(self, job_id: int | None = None) -> list[Run]:
-        """The runs of a job or all, newest first; children of notebooks only when their job is asked for."""
-        where, values = ("job_id = ?", (job_id,)) if job_id is not None else ("run_type != 'WORKFLOW_RUN'", ())
-        query = f"SELECT * FROM runs WHERE {where} AND NOT deleted ORDER BY created DESC, run_id DESC"
-        return [_run(row) for row in self._db.rows(query, values)]
+    def runs(self, wanted: RunFilter, limit: int) -> list[Run]:
+        """The newest runs that a filter lets through; children of notebooks only when their job is asked for."""
+        conditions = {
+            "NOT deleted": (),
+            "job_id = ?" if wanted.job_id is not None else "run_type != 'WORKFLOW_RUN'": _given(wanted.job_id),
+            **({"run_id < ?": (wanted.before,)} if wanted.before is not None else {}),
+            **({f"life NOT IN {_FINAL}": ()} if wanted.active_only else {}),
+            **({f"life IN {_FINAL}": ()} if wanted.completed_only else {}),
+            **({"run_type = ?": (wanted.run_type,)} if wanted.run_type else {}),
+            **({"created >= ?": (wanted.created_from,)} if wanted.created_from else {}),
+            **({"created <= ?": (wanted.created_to,)} if wanted.created_to else {}),
+        }
+        query = f"SELECT * FROM runs WHERE {' AND '.join(conditions)} ORDER BY run_id DESC LIMIT {limit:d}"
+        return [_run(row) for row in self._db.rows(query, [v for values in conditions.values() for v in values])]
 
-    def open_runs(self, job_id: int | None = None) -> list[Run]:
+    def open_runs(self, job_id: int | None = None, run_type: RunType | None = None) -> list[Run]:
         """Runs that have not ended, oldest first."""
         rows = self._db.rows(f"SELECT * FROM runs WHERE life NOT IN {_FINAL} ORDER BY run_id")
-        return [run for run in map(_run, rows) if job_id in (None, run.job_id)]
+        runs = (_run(row) for row in rows)
+        return [run for run in runs if job_id in (None, run.job_id) and run_type in (None, run.run_type)]
 
     def delete_run(self, run_id: int) -> None:
         """Hide a run that has ended."""
@@ -222,6 +245,10 @@ def _attempt(row: sqlite3.Row) -> Attempt:
 
 def _attempt_values(attempt: Attempt) -> Values:
     return [_plain(getattr(attempt, name)) for name in _ATTEMPT_COLUMNS]
+
+
+def _given(value: int | None) -> tuple[int, ...]:
+    return () if value is None else (value,)
 
 
 def _plain(value: object) -> str | int | None:
