@@ -56,6 +56,19 @@ def test_a_broken_rule_of_the_schema_is_not_an_outage(database: Metadata):
         tx.execute(sa.text("INSERT INTO item VALUES (1), (1)"))
 
 
+@pytest.mark.parametrize(
+    ("sql_state", "error"),
+    [("53100", MetadataDown), ("53300", MetadataDown), ("57P01", MetadataDown), ("57014", DBAPIError)],
+    ids=["disk full", "too many connections", "shutdown", "statement cancelled"],
+)
+def test_no_room_and_no_service_are_outages_and_a_cancelled_statement_is_not(
+    database: Metadata, sql_state: str, error: type[Exception]
+):
+    raising = f"DO $$ BEGIN RAISE EXCEPTION 'own words' USING ERRCODE = '{sql_state}'; END $$"
+    with pytest.raises(error, match="own words"), database.transaction() as tx:
+        tx.execute(sa.text(raising))
+
+
 def test_time_stamps_come_in_utc(database: Metadata):
     with database.read() as tx:
         assert tx.execute(sa.text("SELECT now()")).scalar_one().utcoffset() == UTC.utcoffset(None)
