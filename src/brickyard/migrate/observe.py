@@ -486,7 +486,7 @@ def _differing_rows(
     """Find the rows that differ, and the cells where a key pairs them; `differing_rows` counts all of them."""
     layout = reconcile.Layout.of(columns)
     query = reconcile.difference_query(original, refactored, columns, tolerance)
-    groups, rows = (int(n) for n in eyes.sql(reconcile.count_query(query)).values[0])
+    groups, *rows = (int(n) for n in eyes.sql(reconcile.count_query(query)).values[0])
     blank = TableComparison("", "", ("", ""), Outcome.RECONCILED)
     if not groups:
         return blank
@@ -501,7 +501,7 @@ def _differing_rows(
         key=key,
         cells=cells[: reconcile.SHOWN],
         only=only[: reconcile.SHOWN],
-        differing_rows=loose.count if complete else rows,
+        differing_rows=loose.count if complete else max(rows),
         samples_complete=complete and len(cells) <= reconcile.SHOWN and len(only) <= reconcile.SHOWN,
     )
 

@@ -263,8 +263,10 @@ def _close(i: int, column: Shared, tolerance: Tolerance) -> str:
 
 
 def count_query(differences: str) -> str:
-    """Count the rows that differ."""
-    return f"SELECT count(*), coalesce(sum(greatest(abs(n_o - n_r), 1)), 0) FROM ({differences}) AS d"
+    """Count the differing values, and the rows of each side among them; a row whose floats differ is one on each."""
+    floats = "CASE WHEN n_o = n_r THEN 1 ELSE 0 END"
+    parts = (f"coalesce(sum(greatest({more}, 0) + {floats}), 0)" for more in ("n_o - n_r", "n_r - n_o"))
+    return f"SELECT count(*), {', '.join(parts)} FROM ({differences}) AS d"
 
 
 def sample_query(differences: str, layout: Layout, key: Sequence[str]) -> str:
