@@ -75,6 +75,12 @@ def test_a_cross_site_fetch_without_an_origin_is_refused(shared: LocalWorkspace)
     assert ask(shared, "/health", **{"Sec-Fetch-Site": "cross-site"})[0] == 403
 
 
+def test_a_link_to_a_page_can_be_followed_from_anywhere(shared: LocalWorkspace):
+    fetch = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert ask(shared, "/health", **fetch)[0] == 200
+    assert ask(shared, ME, **fetch)[0] == 401
+
+
 def test_the_server_listens_on_loopback_only(shared: LocalWorkspace):
     port = int(shared.host.rpartition(":")[2])
     listening = [

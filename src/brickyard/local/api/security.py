@@ -23,7 +23,11 @@ def check_origin(headers: Mapping[str, str], port: int) -> None:
     origin = headers.get("origin")
     if origin is not None and not _is_self(origin, port):
         raise denied("Requests from other sites are refused.")
-    if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"} and origin is None:
+    if (
+        headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+        and origin is None
+        and not _navigation(headers)
+    ):
         raise denied("Requests from other sites are refused.")
 
 
@@ -34,6 +38,11 @@ def authenticate(headers: Mapping[str, str], tokens: Tokens) -> Principal:
     if principal is None:
         raise ApiError(401, "UNAUTHENTICATED", "Credential was not sent or was of an unsupported type for this API.")
     return principal
+
+
+def _navigation(headers: Mapping[str, str]) -> bool:
+    """Whether a user followed a link to a page; no cookie makes such a visit more than an anonymous one."""
+    return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
 
 
 def _is_self(url: str, port: int) -> bool:
