@@ -377,7 +377,7 @@ def names(text: str) -> list[list[str]]:
 
 @given(st.lists(st.sampled_from([*QUERIES, *STATEMENTS]), min_size=1, max_size=5), st.data())
 def test_comments_between_tokens_and_neighbours_change_nothing(texts: list[str], data: st.DataObject) -> None:
-    pieces = KEPT.split("; ".join(texts))
+    pieces = KEPT.split("\n; ".join(texts) + "\n")
     for i in range(0, len(pieces), 2):
         words = pieces[i].split(" ")
         spaces = data.draw(st.lists(SPACES, min_size=len(words), max_size=len(words)))
