@@ -1,0 +1,232 @@
+"""One statement on its way: the session, the text with everything expanded, and the doors it may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+
+from brickyard.dbsql.model import Kind, Reference, Statement
+from brickyard.kernel.clock import Clock
+from brickyard.local.catalog.model import CatalogError, Table
+from brickyard.local.catalog.store import CatalogStore
+from brickyard.local.engines.model import EngineKey
+from brickyard.local.engines.sail import SailEngine
+from brickyard.local.sql.delta.log import Author, Snapshot, snapshot
+from brickyard.local.sql.engine_errors import translated
+from brickyard.local.sql.information import information
+from brickyard.local.sql.ledger import Ledger
+from brickyard.local.sql.model import Result, SqlError, SqlSession
+from brickyard.local.sql.places import Places
+from brickyard.local.sql.relations import (
+    Use,
+    Uses,
+    check_privilege,
+    check_writable,
+    data_path,
+    find_table,
+    literal_parts,
+    schema_key,
+    table_key,
+)
+from brickyard.local.sql.render import Renderer, _path_parts
+from brickyard.local.sql.types import rows_result
+from brickyard.local.system.journal import Journal
+from brickyard.notebooks.model import Span
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What statements work with; one per workspace."""
+
+    store: CatalogStore
+    places: Places
+    engine: SailEngine
+    ledger: Ledger
+    journal: Journal
+    clock: Clock
+
+
+@dataclass(slots=True)
+class Call:
+    """One statement whose parameters, IDENTIFIERs, views and functions are already expanded."""
+
+    shop: Workshop
+    session: SqlSession
+    text: str
+    statement: Statement
+    key: EngineKey
+    changes: Callable[[Table, Sequence[str]], pa.Table]
+    tag: str | None = None
+    uses: Uses = field(default_factory=Uses)
+
+    @property
+    def verb(self) -> str:
+        """The statement's verb."""
+        return self.statement.verb
+
+    @property
+    def author(self) -> Author:
+        """Who runs it."""
+        return Author(self.session.principal, self.session.origin)
+
+    # --- arguments --------------------------------------------------------------------------------------------------
+
+    def has(self, name: str) -> bool:
+        """Whether the statement says this."""
+        return bool(self.statement.arguments.get(name))
+
+    def get(self, name: str, class_: type[T]) -> T | None:
+        """An argument of the statement, None when it does not say it."""
+        value = self.statement.arguments.get(name)
+        return value if isinstance(value, class_) else None
+
+    def need(self, name: str, class_: type[T]) -> T:
+        """An argument that must be there, or raise SqlError."""
+        value = self.get(name, class_)
+        if value is None:
+            raise SqlError(
+                "PARSE_SYNTAX_ERROR", f"The {self.verb} statement is incomplete: {name} is missing.", "42601"
+            )
+        return value
+
+    def items(self, name: str) -> tuple[str, ...]:
+        """A list of names."""
+        value = self.statement.arguments.get(name)
+        return tuple(map(str, value)) if isinstance(value, tuple) else ()
+
+    def mapping(self, name: str) -> dict[str, str]:
+        """A list of properties."""
+        value = self.statement.arguments.get(name)
+        return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
+
+    def slice(self, name: str) -> str | None:
+        """The text of a part of the statement."""
+        span = self.get(name, Span)
+        return None if span is None else span.slice(self.text)
+
+    # --- names ------------------------------------------------------------------------------------------------------
+
+    def table_name(self, argument: str = "target") -> tuple[str, str, str]:
+        """The full name that an argument means."""
+        return table_key(self.session, literal_parts(self.need(argument, Reference)))
+
+    def schema_name(self, argument: str = "name") -> tuple[str, str]:
+        """The catalog and schema that an argument means, the session's own when it is not said."""
+        reference = self.get(argument, Reference)
+        if reference is None:
+            return self.session.catalog, self.session.schema
+        return schema_key(self.session, literal_parts(reference))
+
+    def name(self, argument: str = "name") -> str:
+        """A name of one part."""
+        return ".".join(literal_parts(self.need(argument, Reference))).lower()
+
+    def target(self, privilege: str = "MODIFY", argument: str = "target") -> Target:
+        """The table that the statement writes, or raise SqlError when it may not be written."""
+        reference = self.need(argument, Reference)
+        if reference.kind is Kind.PATH:
+            return Target(None, self.shop.places.locate(_path_parts(reference)[1]))
+        table = find_table(self.shop.store, self.session, literal_parts(reference))
+        check_writable(table)
+        check_privilege(self.shop.store, self.session, table, privilege)
+        return Target(table, data_path(table))
+
+    def source(self, privilege: str = "SELECT", argument: str = "target") -> Target:
+        """A table that the statement reads whole."""
+        reference = self.need(argument, Reference)
+        if reference.kind is Kind.PATH:
+            return Target(None, self.shop.places.locate(_path_parts(reference)[-1]))
+        table = find_table(self.shop.store, self.session, literal_parts(reference))
+        check_privilege(self.shop.store, self.session, table, privilege)
+        return Target(table, data_path(table))
+
+    # --- the engine -------------------------------------------------------------------------------------------------
+
+    def query(self, sql: str) -> pa.Table:
+        """Run engine SQL and return its rows, or raise SqlError in Databricks' words."""
+        with translated(self.text):
+            return self.shop.engine.query(self.key, sql, tag=self.tag)
+
+    def render(self, part: Span | None = None) -> str:
+        """Engine SQL for the statement or a part of it."""
+        return self.renderer().render(self.text, part)
+
+    def render_text(self, text: str) -> str:
+        """Engine SQL for a text made from the statement's parts."""
+        return self.renderer().render(text)
+
+    def renderer(self) -> Renderer:
+        """What turns names into paths."""
+        return Renderer(
+            store=self.shop.store,
+            places=self.shop.places,
+            session=self.session,
+            uses=self.uses,
+            describe=lambda catalog, view: information(self.shop.store, self.session, catalog, view),
+            changes=self.changes,
+            flush=self.shop.journal.flush,
+            probe=lambda sql: self.query(sql).column_names,
+        )
+
+    # --- results ----------------------------------------------------------------------------------------------------
+
+    def done(self) -> Result:
+        """A result without columns."""
+        return Result((), pa.table({}), self.verb)
+
+    def rows(self, columns: dict[str, str], rows: Iterable[Iterable[object]]) -> Result:
+        """A result of the server's own."""
+        return rows_result(columns, rows, self.verb)
+
+    def counts(self, **counts: int) -> Result:
+        """How many rows a statement touched."""
+        return self.rows(dict.fromkeys(counts, "bigint"), [counts.values()])
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A Delta table: the catalog's row where it has one, and its folder."""
+
+    table: Table | None
+    path: Path
+
+    @property
+    def use(self) -> Use:
+        """The table as lineage sees it."""
+        return Use(self.table, None if self.table else self.path)
+
+    @property
+    def name(self) -> str:
+        """How messages name it."""
+        return self.table.full_name if self.table else f"delta.`{self.path}`"
+
+    def snapshot(self, version: int | None = None) -> Snapshot:
+        """A version of it."""
+        return snapshot(self.path, version)
+
+
+def catalog_error(error: CatalogError) -> SqlError:
+    """A refusal of the catalog, as SQL words it."""
+    classes = {
+        "CATALOG_DOES_NOT_EXIST": ("CATALOG_NOT_FOUND", "42704"),
+        "SCHEMA_DOES_NOT_EXIST": ("SCHEMA_NOT_FOUND", "42704"),
+        "TABLE_DOES_NOT_EXIST": ("TABLE_OR_VIEW_NOT_FOUND", "42P01"),
+        "FUNCTION_DOES_NOT_EXIST": ("ROUTINE_NOT_FOUND", "42883"),
+        "VOLUME_DOES_NOT_EXIST": ("VOLUME_NOT_FOUND", "42704"),
+        "CATALOG_ALREADY_EXISTS": ("CATALOG_ALREADY_EXISTS", "42710"),
+        "SCHEMA_ALREADY_EXISTS": ("SCHEMA_ALREADY_EXISTS", "42P06"),
+        "TABLE_ALREADY_EXISTS": ("TABLE_OR_VIEW_ALREADY_EXISTS", "42P07"),
+        "FUNCTION_ALREADY_EXISTS": ("ROUTINE_ALREADY_EXISTS", "42723"),
+        "VOLUME_ALREADY_EXISTS": ("VOLUME_ALREADY_EXISTS", "42710"),
+        "SCHEMA_NOT_EMPTY": ("SCHEMA_NOT_EMPTY", "2BP01"),
+        "CATALOG_NOT_EMPTY": ("CATALOG_NOT_EMPTY", "2BP01"),
+        "PERMISSION_DENIED": ("PERMISSION_DENIED", "42501"),
+    }
+    error_class, state = classes.get(error.code, (error.code, "42000"))
+    return SqlError(error_class, error.message, state)

@@ -1,0 +1,102 @@
+"""DEEP and SHALLOW CLONE: the files of a version of one table become those of another, and the commit says whence."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+from urllib.parse import unquote
+
+from brickyard.local.sql.delta.log import Action, Author, Change, Snapshot, commit, is_table, snapshot
+from brickyard.local.sql.delta.write import highest_protocol, removals
+
+METRICS = (
+    "sourceTableSize",
+    "sourceNumOfFiles",
+    "numRemovedFiles",
+    "numCopiedFiles",
+    "removedFilesSize",
+    "copiedFilesSize",
+)
+
+
+def clone(
+    source: Snapshot, source_name: str, path: Path, author: Author, *, shallow: bool, properties: dict[str, str]
+) -> dict[str, int]:
+    """Make *path* a copy of *source* in one commit and return the metrics; what was there before stays in its history."""
+    before = snapshot(path) if is_table(path) else None
+    for file in source.files:
+        _link(source.path, path, file)
+    metadata = _metadata(source, before, properties)
+    protocol = highest_protocol(source.protocol, before.protocol) if before else source.protocol
+    removed = before.files if before else ()
+    metrics = _metrics(source, removed, shallow)
+    parameters = {"source": source_name, "sourceVersion": str(source.version), "isShallow": str(shallow).lower()}
+    adds = [{"add": {**file, "dataChange": True}} for file in source.files]
+    actions = [{"protocol": protocol}, {"metaData": metadata}, *_gone(removed, source.files), *adds]
+    commit(path, before.version + 1 if before else 0, author, Change("CLONE", parameters, metrics), actions)
+    return metrics
+
+
+def _gone(removed: tuple[Action, ...], kept: tuple[Action, ...]) -> list[Action]:
+    names = {file["path"] for file in kept}
+    return removals([file for file in removed if file["path"] not in names])
+
+
+def _metadata(source: Snapshot, before: Snapshot | None, properties: dict[str, str]) -> Action:
+    metadata = {**source.metadata, "configuration": {**source.configuration, **properties}}
+    if before is not None:
+        metadata["id"] = before.metadata["id"]
+    else:
+        metadata["id"] = str(uuid.uuid4())
+    return metadata
+
+
+def _metrics(source: Snapshot, removed: tuple[Action, ...], shallow: bool) -> dict[str, int]:
+    copied = () if shallow else source.files
+    values = (
+        source.size,
+        len(source.files),
+        len(removed),
+        len(copied),
+        sum(f["size"] for f in removed),
+        sum(f["size"] for f in copied),
+    )
+    return dict(zip(METRICS, values, strict=True))
+
+
+def _link(source: Path, target: Path, file: Action) -> None:
+    names = [unquote(file["path"])]
+    vector = file.get("deletionVector")
+    if vector and vector["storageType"] == "u":
+        names.append(_vector_file(vector["pathOrInlineDv"]))
+    for name in names:
+        _link_file(source / name, target / name)
+
+
+def _link_file(source: Path, target: Path) -> None:
+    """A second name for an immutable file costs nothing and outlives the first; another disk needs a copy."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+
+
+def _vector_file(encoded: str) -> str:
+    """The file of a deletion vector: a prefix and a UUID in Z85."""
+    prefix, digits = encoded[:-20], encoded[-20:]
+    data = b""
+    for at in range(0, 20, 5):
+        number = 0
+        for character in digits[at : at + 5]:
+            number = number * 85 + _ALPHABET.index(character)
+        data += number.to_bytes(4, "big")
+    name = f"deletion_vector_{uuid.UUID(bytes=data)}.bin"
+    return f"{prefix}/{name}" if prefix else name

@@ -1,0 +1,265 @@
+"""Writing rows: delta-rs makes the files in a staging folder, our own commit adopts them, so that history says who and why."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import DeltaTable, Schema, write_deltalake
+from deltalake.exceptions import DeltaError
+
+from brickyard.local.sql.delta.log import Action, Author, Change, Snapshot, commit, read_commit, snapshot
+from brickyard.local.sql.model import SqlError
+from brickyard.local.sql.types import to_arrow
+
+_STAGING = "_staging"
+_APPEND_TRIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a table is to look like: the fields of its schema (Delta's JSON), partitions, properties and comment."""
+
+    fields: Sequence[Any]
+    partition_columns: tuple[str, ...] = ()
+    configuration: Mapping[str, str] | None = None
+    comment: str | None = None
+
+    @property
+    def schema_string(self) -> str:
+        """The schema as Delta's JSON text."""
+        return json.dumps({"type": "struct", "fields": list(self.fields)})
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """Files that lie in the table's folder and belong to no version yet."""
+
+    adds: tuple[Action, ...]
+    rows: int
+
+    @property
+    def bytes(self) -> int:
+        """Their size."""
+        return sum(add["size"] for add in self.adds)
+
+    @property
+    def actions(self) -> list[Action]:
+        """The actions that adopt them."""
+        return [{"add": add} for add in self.adds]
+
+
+def physical_name(field: Any) -> str:
+    """The name by which files know a column."""
+    name: str = field["metadata"].get("delta.columnMapping.physicalName", field["name"])
+    return name
+
+
+def conform(table: pa.Table, fields: Sequence[Any]) -> pa.Table:
+    """Give rows the names and types of a schema by position; raise SqlError for NULL in a NOT NULL column."""
+    arrays = []
+    for column, field in zip(table.columns, fields, strict=True):
+        arrays.append(column.cast(to_arrow(field["type"])))
+        if not field["nullable"] and column.null_count:
+            raise SqlError(
+                "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
+                f"NOT NULL constraint violated for column: {field['name']}.",
+                "23502",
+            )
+    names = [physical_name(field) for field in fields]
+    schema = pa.schema([pa.field(n, a.type) for n, a in zip(names, arrays, strict=True)])
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def stage(path: Path, table: pa.Table, fields: Sequence[Any], partition_columns: Sequence[str]) -> Staged:
+    """Write rows as files into the table's folder, not yet part of any version."""
+    rows = conform(table, fields)
+    if rows.num_rows == 0:
+        return Staged((), 0)
+    physical = {field["name"]: physical_name(field) for field in fields}
+    with _staging(path) as folder:
+        try:
+            write_deltalake(folder, rows, partition_by=[physical[name] for name in partition_columns] or None)
+        except DeltaError as error:
+            raise SqlError("DELTA_WRITE_FAILED", str(error), "58030") from error
+        adds = [action["add"] for action in read_commit(folder, 0) if "add" in action]
+        moved = tuple(_move(folder, path, add) for add in adds)
+    return Staged(moved, rows.num_rows)
+
+
+def _move(folder: Path, path: Path, add: Action) -> Action:
+    name = unquote(add["path"])
+    (path / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).rename(path / name)
+    return _present(add)
+
+
+def _present(action: Action) -> Action:
+    return {name: value for name, value in action.items() if value is not None}
+
+
+@contextmanager
+def _staging(path: Path) -> Iterator[Path]:
+    folder = path / _STAGING / uuid.uuid4().hex
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def layout_actions(path: Path, layout: Layout, table_id: str | None = None) -> tuple[Action, Action]:
+    """The protocol and metadata that a layout needs; raises SqlError for properties that Delta does not know."""
+    with _staging(path) as folder:
+        try:
+            DeltaTable.create(
+                folder / "t",
+                Schema.from_json(layout.schema_string),
+                partition_by=list(layout.partition_columns),
+                description=layout.comment,
+                configuration=layout.configuration,
+                raise_if_key_not_exists=False,
+            )
+        except (DeltaError, ValueError) as error:
+            raise SqlError("DELTA_INVALID_TABLE", str(error), "42KD5") from error
+        actions = {name: _present(value) for action in read_commit(folder / "t", 0) for name, value in action.items()}
+    metadata = actions["metaData"]
+    if table_id is not None:
+        metadata["id"] = table_id
+    return actions["protocol"], metadata
+
+
+def create(path: Path, author: Author, change: Change, layout: Layout, rows: pa.Table | None) -> int:
+    """Make a table: commit 0 with its rows."""
+    protocol, metadata = layout_actions(path, layout)
+    staged = _stage_optional(path, rows, json.loads(metadata["schemaString"])["fields"], layout)
+    return commit(
+        path, 0, author, _counted(change, staged, ()), [{"protocol": protocol}, {"metaData": metadata}, *staged.actions]
+    )
+
+
+def replace(path: Path, author: Author, change: Change, layout: Layout, rows: pa.Table | None) -> int:
+    """Make a table anew at the same place: one commit, the history stays."""
+    before = snapshot(path)
+    protocol, metadata = layout_actions(path, layout, before.metadata["id"])
+    staged = _stage_optional(path, rows, json.loads(metadata["schemaString"])["fields"], layout)
+    actions = [*removals(before.files), {"metaData": metadata}, *staged.actions]
+    needed = highest_protocol(before.protocol, protocol)
+    if needed != before.protocol:
+        actions.insert(0, {"protocol": needed})
+    return commit(path, before.version + 1, author, _counted(change, staged, before.files), actions)
+
+
+def _stage_optional(path: Path, rows: pa.Table | None, fields: Sequence[Any], layout: Layout) -> Staged:
+    return Staged((), 0) if rows is None else stage(path, rows, fields, layout.partition_columns)
+
+
+def append(path: Path, author: Author, change: Change, rows: pa.Table) -> int:
+    """Add rows; another writer's commit in between is no conflict unless it changed the schema."""
+    before = snapshot(path)
+    staged = stage(path, rows, before.fields, before.partition_columns)
+    version = before.version + 1
+    for _ in range(_APPEND_TRIES):
+        try:
+            return commit(path, version, author, _counted(change, staged, ()), staged.actions)
+        except SqlError as error:
+            if not error.retryable or any("metaData" in a or "protocol" in a for a in read_commit(path, version)):
+                raise
+            version += 1
+    raise SqlError("DELTA_CONCURRENT_APPEND", "Too many concurrent writers.", "2D521", retryable=True)
+
+
+def rewrite(
+    before: Snapshot,
+    author: Author,
+    change: Change,
+    removed: Sequence[Action],
+    rows: pa.Table,
+    extra: Sequence[Action] = (),
+) -> int:
+    """Take files out of a table and put rows in, in one commit on top of *before*."""
+    staged = stage(before.path, rows, before.fields, before.partition_columns)
+    actions = [*removals(removed), *staged.actions, *extra]
+    return commit(before.path, before.version + 1, author, _counted(change, staged, removed), actions)
+
+
+def removals(files: Sequence[Action], *, data_change: bool = True) -> list[Action]:
+    """The actions that take files out of a table."""
+    now = time.time_ns() // 1_000_000
+    return [{"remove": _removal(file, now, data_change)} for file in files]
+
+
+def _removal(file: Action, now: int, data_change: bool) -> Action:
+    kept = {
+        name: file[name] for name in ("path", "size", "partitionValues", "deletionVector") if file.get(name) is not None
+    }
+    return {**kept, "deletionTimestamp": now, "dataChange": data_change, "extendedFileMetadata": True}
+
+
+def _counted(change: Change, staged: Staged, removed: Sequence[Action]) -> Change:
+    metrics: dict[str, int] = {}
+    if staged.adds or not removed:
+        metrics |= {"numFiles": len(staged.adds), "numOutputRows": staged.rows, "numOutputBytes": staged.bytes}
+    if removed:
+        metrics |= {"numRemovedFiles": len(removed), "numRemovedBytes": sum(f["size"] for f in removed)}
+    return Change(change.operation, change.parameters, {**metrics, **change.metrics}, change.blind_append)
+
+
+def highest_protocol(one: Action, other: Action) -> Action:
+    """The protocol that allows what both allow."""
+    reader = max(one["minReaderVersion"], other["minReaderVersion"])
+    writer = max(one["minWriterVersion"], other["minWriterVersion"])
+    merged: Action = {"minReaderVersion": reader, "minWriterVersion": writer}
+    if reader >= 3:
+        merged["readerFeatures"] = sorted({*one.get("readerFeatures", ()), *other.get("readerFeatures", ())})
+    if writer >= 7:
+        features = {*one.get("writerFeatures", ()), *other.get("writerFeatures", ())}
+        merged["writerFeatures"] = sorted(features | _legacy_features(one) | _legacy_features(other))
+    return merged
+
+
+_LEGACY = (
+    (2, "appendOnly"),
+    (2, "invariants"),
+    (3, "checkConstraints"),
+    (4, "changeDataFeed"),
+    (4, "generatedColumns"),
+    (5, "columnMapping"),
+)
+
+
+def _legacy_features(protocol: Action) -> set[str]:
+    version = protocol["minWriterVersion"]
+    return set() if version >= 7 else {name for minimum, name in _LEGACY if version >= minimum}
+
+
+def row_count(files: Sequence[Action], path: Path) -> int:
+    """How many rows files hold, deleted ones not counted."""
+    return sum(_rows_of(file, path) for file in files)
+
+
+def _rows_of(file: Action, path: Path) -> int:
+    stats = json.loads(file.get("stats") or "{}")
+    deleted = (file.get("deletionVector") or {}).get("cardinality", 0)
+    if "numRecords" in stats:
+        return int(stats["numRecords"]) - deleted
+    return int(pq.read_metadata(path / unquote(file["path"])).num_rows) - deleted
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raise SqlError when two columns of a table have one name."""
+    seen: set[str] = set()
+    for name in names:
+        if name.lower() in seen:
+            raise SqlError("COLUMN_ALREADY_EXISTS", f"The column `{name.lower()}` already exists.", "42711")
+        seen.add(name.lower())

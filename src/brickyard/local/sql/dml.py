@@ -1,0 +1,250 @@
+"""Statements that change rows: the engine computes them, one commit writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from brickyard.dbsql.model import Reference
+from brickyard.dbsql.tokens import TokenKind
+from brickyard.kernel.names import quote
+from brickyard.local.sql import changefeed
+from brickyard.local.sql.call import Call, Target
+from brickyard.local.sql.delta import log, write
+from brickyard.local.sql.delta.log import Action, Change, Snapshot
+from brickyard.local.sql.expand import tokens_of
+from brickyard.local.sql.model import Result, SqlError, unsupported
+from brickyard.local.sql.types import text_of
+from brickyard.notebooks.model import Span
+
+
+def insert(call: Call) -> Result:
+    """INSERT INTO, OVERWRITE, REPLACE WHERE, with a partition or a column list, by position or by name."""
+    if call.has("directory"):
+        raise unsupported("INSERT OVERWRITE DIRECTORY", "write to a table, or use df.write in a notebook")
+    target = call.target()
+    call.uses.target = target.use
+    with call.shop.ledger.lock(target.path):
+        before = target.snapshot()
+        static = _static_partition(call, before)
+        rows = call.query(_positional(call, before, static))
+        check_constraints(call, before, rows)
+        _write_rows(call, target, before, static, rows)
+    return call.counts(num_affected_rows=rows.num_rows, num_inserted_rows=rows.num_rows)
+
+
+def _write_rows(call: Call, target: Target, before: Snapshot, static: dict[str, str | None], rows: pa.Table) -> None:
+    replace_where = call.slice("replace_where")
+    is_overwrite = call.verb == "INSERT OVERWRITE"
+    change = _write_change(before, "Overwrite" if is_overwrite or replace_where else "Append", replace_where)
+    if replace_where:
+        kept = call.query(call.render_text(f"SELECT * FROM {_sql_name(call)} WHERE ({replace_where}) IS NOT TRUE"))
+        change = _with_rows(change, rows.num_rows)
+        write.rewrite(before, call.author, change, before.files, _stacked(before.fields, kept, rows))
+    elif is_overwrite:
+        removed = [f for f in before.files if _in_partition(f, before, static)]
+        write.rewrite(before, call.author, change, removed, rows)
+    else:
+        write.append(target.path, call.author, change, rows)
+
+
+def _write_change(before: Snapshot, mode: str, predicate: str | None) -> Change:
+    parameters = {"mode": mode, "statsOnLoad": "false", "partitionBy": _json_list(before.partition_columns)}
+    if predicate:
+        parameters["predicate"] = predicate
+    return Change("WRITE", parameters, blind_append=mode == "Append")
+
+
+def _json_list(names: Sequence[str]) -> str:
+    import json
+
+    return json.dumps(list(names), separators=(",", ":"))
+
+
+def _with_rows(change: Change, rows: int) -> Change:
+    return Change(change.operation, change.parameters, {"numOutputRows": rows}, change.blind_append)
+
+
+def _sql_name(call: Call, argument: str = "target") -> str:
+    return call.need(argument, Reference).span.slice(call.text)
+
+
+def _stacked(fields: Sequence[Any], *tables: pa.Table) -> pa.Table:
+    return pa.concat_tables(write.conform(table, fields) for table in tables)
+
+
+def _in_partition(file: Action, before: Snapshot, static: dict[str, str | None]) -> bool:
+    physical = {f["name"].lower(): write.physical_name(f) for f in before.fields}
+    values = file["partitionValues"]
+    return all(values.get(physical[name]) == value for name, value in static.items())
+
+
+def _static_partition(call: Call, before: Snapshot) -> dict[str, str | None]:
+    """The partition columns that PARTITION (…) gives a value, as the log writes values."""
+    text = call.slice("partition")
+    if text is None:
+        return {}
+    known = {name.lower() for name in before.partition_columns}
+    found = {}
+    for name, value in re.findall(r"(`[^`]+`|\w+)\s*=\s*('[^']*'|\"[^\"]*\"|[\w.+-]+)", text):
+        column = name.strip("`").lower()
+        if column not in known:
+            raise SqlError("NON_PARTITION_COLUMN", f"PARTITION clause cannot contain the column `{column}`.", "42000")
+        found[column] = None if value.upper() == "NULL" else value.strip("'\"")
+    return found
+
+
+def _positional(call: Call, before: Snapshot, static: dict[str, str | None]) -> str:
+    """The source query with its columns put in the place and type of the target's."""
+    query = call.render(call.need("query", Span))
+    order = _source_order(call, before, static, query)
+    names = [f"_c{i}" for i in range(len(order))]
+    sources = {name.lower(): source for name, source in zip(order, names, strict=True)}
+    items = [_item(field, sources, static) for field in before.fields]
+    return f"SELECT {', '.join(items)} FROM (\n{query}\n) AS _s({', '.join(names)})"
+
+
+def _source_order(call: Call, before: Snapshot, static: dict[str, str | None], query: str) -> list[str]:
+    """The target's column for each column of the source."""
+    all_names = [field["name"] for field in before.fields]
+    if call.has("by_name"):
+        return _known(call.query(f"SELECT * FROM (\n{query}\n) LIMIT 0").column_names, all_names)
+    if call.has("columns"):
+        return _known(call.items("columns"), all_names)
+    partitions = {name.lower() for name in before.partition_columns} if call.has("partition") else set()
+    dynamic = [n for n in before.partition_columns if n.lower() in partitions and n.lower() not in static]
+    return [n for n in all_names if n.lower() not in partitions] + dynamic
+
+
+def _known(names: Sequence[str], all_names: Sequence[str]) -> list[str]:
+    known = {name.lower() for name in all_names}
+    for name in names:
+        if name.strip("`").lower() not in known:
+            raise SqlError(
+                "UNRESOLVED_COLUMN.WITH_SUGGESTION", f"A column with name `{name}` cannot be resolved.", "42703"
+            )
+    return [name.strip("`") for name in names]
+
+
+def _item(field: Any, sources: dict[str, str], static: dict[str, str | None]) -> str:
+    name, type_ = field["name"], text_of(field["type"])
+    if name.lower() in static:
+        value = static[name.lower()]
+        source = "NULL" if value is None else "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    else:
+        source = sources.get(name.lower()) or field["metadata"].get("CURRENT_DEFAULT", "NULL")
+    return f"CAST({source} AS {type_}) AS {quote(name)}"
+
+
+def check_constraints(call: Call, before: Snapshot, rows: pa.Table) -> None:
+    """Raise SqlError when a row breaks a CHECK constraint of the table."""
+    constraints = {k: v for k, v in before.configuration.items() if k.startswith("delta.constraints.")}
+    if not constraints or not rows.num_rows:
+        return
+    file = call.shop.places.new_scratch(".parquet")
+    pq.write_table(rows, file)
+    for name, expression in constraints.items():
+        broken = call.query(f"SELECT 1 FROM parquet.{quote(str(file))} WHERE NOT ({expression}) LIMIT 1")
+        if broken.num_rows:
+            constraint = name.removeprefix("delta.constraints.").upper()
+            message = f"CHECK constraint {constraint} {expression} violated by row."
+            raise SqlError("DELTA_VIOLATE_CONSTRAINT_WITH_VALUES", message, "23001")
+
+
+# --- UPDATE, DELETE, MERGE, TRUNCATE --------------------------------------------------------------------------------
+
+
+def change_rows(call: Call) -> Result:
+    """UPDATE, DELETE and MERGE: by the engine, or by our own commit where the engine cannot."""
+    target = call.target()
+    call.uses.target = target.use
+    with call.shop.ledger.lock(target.path):
+        before = target.snapshot()
+        if before.has_change_feed or (call.verb != "MERGE" and _has_subquery(call)):
+            return changefeed.change(call, target, before)
+        return _by_engine(call, target)
+
+
+def _has_subquery(call: Call) -> bool:
+    return any(token.word == "SELECT" for token in tokens_of(call.text))
+
+
+def _by_engine(call: Call, target: Target) -> Result:
+    sql = call.render()
+    with call.shop.ledger.authored(target.path, call.author) as written:
+        call.query(sql)
+    metrics: dict[str, int] = {}
+    for version in written.versions:
+        info = next(a["commitInfo"] for a in log.read_commit(target.path, version) if "commitInfo" in a)
+        metrics |= {k: int(v) for k, v in info.get("operationMetrics", {}).items()}
+    return dml_counts(call, metrics)
+
+
+def dml_counts(call: Call, metrics: dict[str, int]) -> Result:
+    """The row of counts that a DML statement returns."""
+    if call.verb == "UPDATE":
+        return call.counts(num_affected_rows=metrics.get("numUpdatedRows", 0))
+    if call.verb == "DELETE":
+        return call.counts(num_affected_rows=metrics.get("numDeletedRows", 0))
+    counts = [metrics.get(f"numTargetRows{what}", 0) for what in ("Updated", "Deleted", "Inserted")]
+    updated, deleted, inserted = counts
+    return call.counts(
+        num_affected_rows=sum(counts), num_updated_rows=updated, num_deleted_rows=deleted, num_inserted_rows=inserted
+    )
+
+
+def truncate(call: Call) -> Result:
+    """TRUNCATE TABLE: every file leaves in one commit; the history stays."""
+    target = call.target()
+    call.uses.target = target.use
+    with call.shop.ledger.lock(target.path):
+        before = target.snapshot()
+        static = _static_partition(call, before)
+        removed = [f for f in before.files if _in_partition(f, before, static)]
+        rows = write.row_count(removed, target.path)
+        metrics = {
+            "numRemovedFiles": len(removed),
+            "numDeletedRows": rows,
+            "numRemovedBytes": sum(f["size"] for f in removed),
+        }
+        change = Change("TRUNCATE", {}, metrics)
+        log.commit(target.path, before.version + 1, call.author, change, write.removals(removed))
+    return call.done()
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One `column = expression` of an UPDATE."""
+
+    column: str
+    expression: str
+
+
+def assignments(call: Call) -> list[Assignment]:
+    """What UPDATE … SET sets."""
+    tokens = tokens_of(call.text)
+    start = next(i for i, t in enumerate(tokens) if t.word == "SET") + 1
+    where = call.get("where", Span)
+    end = next((i for i, t in enumerate(tokens) if where and t.end >= where.start and t.word == "WHERE"), len(tokens))
+    cuts, depth = [start - 1], 0
+    for at in range(start, end):
+        depth += (tokens[at].word in ("(", "[")) - (tokens[at].word in (")", "]"))
+        if tokens[at].word == "," and depth == 0:
+            cuts.append(at)
+    bounds = [
+        (tokens[a].end, tokens[b].start if b < len(tokens) else len(call.text))
+        for a, b in zip(cuts, [*cuts[1:], end], strict=True)
+    ]
+    return [_assignment(call.text[a:b]) for a, b in bounds]
+
+
+def _assignment(text: str) -> Assignment:
+    tokens = tokens_of(text)
+    equals = next(i for i, t in enumerate(tokens) if t.word == "=" and t.kind is TokenKind.OP)
+    name = text[tokens[equals - 1].start : tokens[equals - 1].end].strip("`")
+    return Assignment(name, text[tokens[equals].end :].strip())

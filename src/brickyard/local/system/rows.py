@@ -1,0 +1,183 @@
+"""What a statement leaves in the system tables: query history, lineage and audit rows."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from brickyard.local.catalog.model import TableType
+from brickyard.local.sql.model import Origin, SqlSession
+from brickyard.local.sql.relations import Use, Uses
+
+Row = dict[str, object]
+WORKSPACE_ID = "1"
+ACCOUNT_ID = "00000000-0000-0000-0000-000000000001"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A statement that has ended, well or not."""
+
+    text: str
+    kind: str
+    session: SqlSession
+    uses: Uses
+    started: datetime
+    ended: datetime
+    statement_id: str
+    rows: int | None = None
+    error: str | None = None
+    canceled: bool = False
+
+    @property
+    def milliseconds(self) -> int:
+        """How long it took."""
+        return int((self.ended - self.started).total_seconds() * 1000)
+
+
+def history_row(done: Finished) -> Row:
+    """The row of `system.query.history`."""
+    origin, who = done.session.origin, done.session.principal
+    status = "CANCELED" if done.canceled else "FAILED" if done.error else "FINISHED"
+    compute = (
+        {"type": "WAREHOUSE", "warehouse_id": origin.warehouse_id}
+        if origin.warehouse_id
+        else {"type": "SERVERLESS_COMPUTE"}
+    )
+    return {
+        "account_id": ACCOUNT_ID,
+        "workspace_id": WORKSPACE_ID,
+        "statement_id": done.statement_id,
+        "executed_by": who,
+        "session_id": done.session.id,
+        "execution_status": status,
+        "compute": compute,
+        "executed_by_user_id": who,
+        "statement_text": done.text,
+        "statement_type": done.kind.split(" ")[0],
+        "error_message": done.error,
+        "client_application": origin.client_application,
+        "total_duration_ms": done.milliseconds,
+        "execution_duration_ms": done.milliseconds,
+        "start_time": done.started,
+        "end_time": done.ended,
+        "update_time": done.ended,
+        "produced_rows": done.rows,
+        "from_result_cache": False,
+        "query_source": {
+            "job_info": _job_info(origin) if origin.job_id else None,
+            "notebook_id": origin.notebook_id,
+        },
+        "executed_as_user_id": who,
+        "executed_as": who,
+    }
+
+
+def _job_info(origin: Origin) -> Row:
+    return {"job_id": origin.job_id, "job_run_id": origin.job_run_id, "job_task_run_id": origin.task_run_id}
+
+
+def lineage_rows(done: Finished) -> Iterator[Row]:
+    """The rows of `system.access.table_lineage`: one for each source of a target, or for each table only read."""
+    event = str(uuid.uuid4())
+    target = done.uses.target
+    for source in done.uses.sources or ([None] if target else []):
+        if source is None or source != target:
+            yield _lineage_row(done, source, target, event)
+
+
+def _lineage_row(done: Finished, source: Use | None, target: Use | None, event: str) -> Row:
+    origin = done.session.origin
+    entity = _entity(origin, done.statement_id)
+    return {
+        "account_id": ACCOUNT_ID,
+        "metastore_id": ACCOUNT_ID,
+        "workspace_id": WORKSPACE_ID,
+        **entity,
+        **_side("source", source),
+        **_side("target", target),
+        "created_by": done.session.principal,
+        "event_time": done.ended,
+        "event_date": done.ended.date(),
+        "record_id": str(uuid.uuid4()),
+        "event_id": event,
+        "statement_id": done.statement_id,
+        "entity_metadata": {
+            "job_info": {"job_id": origin.job_id, "job_run_id": origin.job_run_id} if origin.job_id else None,
+            "notebook_id": origin.notebook_id,
+            "sql_query_id": None,
+        },
+        "direct_access": source.direct if source else True,
+    }
+
+
+def _entity(origin: Origin, statement_id: str) -> Row:
+    if origin.job_id:
+        return {"entity_type": "JOB", "entity_id": origin.job_id, "entity_run_id": origin.job_run_id}
+    if origin.notebook_id:
+        run = origin.task_run_id or origin.job_run_id
+        return {"entity_type": "NOTEBOOK", "entity_id": origin.notebook_id, "entity_run_id": run}
+    return {"entity_type": None, "entity_id": None, "entity_run_id": statement_id if origin.warehouse_id else None}
+
+
+def _side(side: str, use: Use | None) -> Row:
+    if use is None:
+        return {}
+    table = use.table
+    if table is None:
+        return {f"{side}_path": str(use.path), f"{side}_type": "PATH"}
+    return {
+        f"{side}_table_full_name": table.full_name,
+        f"{side}_table_catalog": table.catalog,
+        f"{side}_table_schema": table.schema,
+        f"{side}_table_name": table.name,
+        f"{side}_type": "VIEW" if table.table_type is TableType.VIEW else "TABLE",
+    }
+
+
+_ACTIONS = {
+    "CREATE TABLE": "createTable",
+    "CLONE": "createTable",
+    "CREATE VIEW": "createTable",
+    "DROP TABLE": "deleteTable",
+    "DROP VIEW": "deleteTable",
+    "ALTER TABLE": "updateTables",
+    "CREATE SCHEMA": "createSchema",
+    "DROP SCHEMA": "deleteSchema",
+    "CREATE CATALOG": "createCatalog",
+    "DROP CATALOG": "deleteCatalog",
+    "CREATE VOLUME": "createVolume",
+    "DROP VOLUME": "deleteVolume",
+    "CREATE FUNCTION": "createFunction",
+    "DROP FUNCTION": "deleteFunction",
+    "GRANT": "updatePermissions",
+    "REVOKE": "updatePermissions",
+}
+
+
+def audit_rows(done: Finished) -> Iterator[Row]:
+    """The row of `system.access.audit` for a statement that changes the catalog."""
+    action = _ACTIONS.get(done.kind)
+    if action is None:
+        return
+    who = done.session.principal
+    yield {
+        "account_id": ACCOUNT_ID,
+        "workspace_id": WORKSPACE_ID,
+        "version": "2.0",
+        "event_time": done.ended,
+        "event_date": done.ended.date(),
+        "source_ip_address": "127.0.0.1",
+        "session_id": done.session.id,
+        "user_identity": {"email": who, "subject_name": who},
+        "service_name": "unityCatalog",
+        "action_name": action,
+        "request_id": done.statement_id,
+        "request_params": [("statement", done.text)],
+        "response": {"status_code": 400 if done.error else 200, "error_message": done.error},
+        "audit_level": "WORKSPACE_LEVEL",
+        "event_id": str(uuid.uuid4()),
+        "identity_metadata": {"run_by": who, "run_as": who},
+    }
