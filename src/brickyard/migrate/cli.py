@@ -1,8 +1,9 @@
-"""The commands of migrate: plan and apply a refactoring of notebook text."""
+"""The commands of migrate: plan and apply a refactoring of notebook text, run it to prove it, show the record."""
 
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +13,7 @@ import typer
 from brickyard.kernel.terminal import Output, emit, note, progress
 
 if TYPE_CHECKING:
+    from brickyard.context import Context
     from brickyard.kernel.errors import Problem
     from brickyard.migrate.model.inputs import PlanOptions, Source
     from brickyard.migrate.model.nouns import NotebookPlan, Plan
@@ -123,6 +125,217 @@ def apply(
         ),
     )
     raise typer.Exit(_applied(made, blocked))
+
+
+@app.command()
+def run(
+    ctx: typer.Context,
+    path: Annotated[str | None, typer.Argument(help="A notebook file, a folder, or a workspace path.")] = None,
+    rules: Rules = "velocity",
+    mapping: MappingFile = None,
+    param: Param = None,
+    params: Params = None,
+    job: Job = None,
+    schema: Schema = None,
+    dbr: Dbr = None,
+    require_proof: RequireProof = False,
+    cluster: Annotated[str | None, typer.Option("--cluster", help="Run on this cluster instead of serverless.")] = None,
+    warehouse: Annotated[str | None, typer.Option("--warehouse", help="Run on this SQL warehouse.")] = None,
+    onto_targets: Annotated[
+        bool, typer.Option("--onto-targets", help="Clone onto the refactored names instead of rehearsing.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="With --onto-targets: replace targets with a history of their own.")
+    ] = False,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=32, help="Notebooks that run at the same time.")] = 1,
+    only_failed: Annotated[
+        bool, typer.Option("--only-failed", help="Leave out notebooks whose last run reconciled.")
+    ] = False,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="RUN", help="Start a new attempt of a run that did not end well.")
+    ] = None,
+    rehearsal_catalog: Annotated[
+        str | None, typer.Option("--rehearsal-catalog", help="Catalog of the rehearsal schemas; the first target's.")
+    ] = None,
+    keep_days: Annotated[int, typer.Option("--keep-days", min=0, help="Days after which later runs clean up.")] = 3,
+    expect: Annotated[
+        str | None, typer.Option("--hash", help="Refuse when the plan is not the one with this hash.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the report as one HTML file.")] = None,
+) -> None:
+    """Rehearse notebooks before and after their refactoring on clones and pinned sources, and compare what they write."""
+    from brickyard.migrate import flow
+    from brickyard.migrate.model.runs import RunRequest
+
+    fields = _named_rules(rules) | _request_inputs(mapping, param, params) | _notebooks(path, resume)
+    request = RunRequest.model_validate(
+        fields
+        | {
+            "job": job,
+            "default_schema": schema,
+            "dbr": dbr,
+            "require_proof": require_proof,
+            "cluster": cluster,
+            "warehouse": warehouse,
+            "onto_targets": onto_targets,
+            "replace": replace,
+            "jobs": jobs,
+            "only_failed": only_failed,
+            "resume": resume,
+            "rehearsal_catalog": rehearsal_catalog,
+            "keep_days": keep_days,
+            "plan_hash": expect,
+        }
+    )
+    context = ctx.obj.context()
+    context.metadata.migrate()
+    queued = flow.submit(context, request)
+    _follow(context, queued.batch)
+    documents = [d for d in flow.record(context, queued.batch) if d["path"] in queued.runs]
+    _show_runs(ctx, context, queued.batch, documents, html)
+    raise typer.Exit(_runs_exit(documents))
+
+
+@app.command()
+def report(
+    ctx: typer.Context,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="A run, or a batch of runs.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the report as one HTML file.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many runs to list.")] = 20,
+) -> None:
+    """Show the record of a run or batch; without one, list the last runs."""
+    from brickyard.migrate import flow, store
+    from brickyard.migrate.report import summary
+
+    context = ctx.obj.context()
+    context.metadata.migrate()
+    if run is not None:
+        _show_runs(ctx, context, run, flow.record(context, run), html)
+        return
+    with context.metadata.read() as tx:
+        runs = [summary(found) for found in store.list_runs(tx, limit=limit)]
+    emit(runs, _output(ctx), None if runs else "no notebook was run yet")
+
+
+def _named_rules(rules: str) -> dict[str, Any]:
+    """A shipped pack by name, or the text of the user's own."""
+    from brickyard.migrate.model.pack import read_pack, shipped_packs
+
+    read_pack(rules)
+    if rules in shipped_packs():
+        return {"rules": rules}
+    return {"rules": rules, "rules_text": Path(rules).read_text(encoding="utf-8")}
+
+
+def _request_inputs(mapping: Path | None, param: Sequence[str] | None, params: Path | None) -> dict[str, Any]:
+    from brickyard.migrate.model.inputs import parse_params, read_mapping, read_params
+
+    if mapping is not None:
+        read_mapping(mapping)
+    return {
+        "mapping": mapping.read_text(encoding="utf-8-sig") if mapping else None,
+        "params": (read_params(params) if params else {}) | parse_params(param or ()),
+    }
+
+
+def _notebooks(path: str | None, resume: str | None) -> dict[str, Any]:
+    """The notebooks of a local path with those they run, or the name of a workspace path."""
+    from brickyard.kernel.errors import SpecInvalid
+
+    if path is None:
+        if resume is None:
+            raise SpecInvalid("there is nothing to run", code="usage", remedy="give a PATH, or --resume RUN")
+        return {}
+    if not Path(path).exists() and path.startswith("/"):
+        return {"path": path}
+    local = Path(path)
+    root, files = (local, _files(local)) if local.is_dir() else _with_children(local.resolve())
+    sent = [
+        {
+            "path": f.relative_to(root).as_posix(),
+            "content": b64encode(f.read_bytes()),
+            "child": not local.is_dir() and n > 0,
+        }
+        for n, f in enumerate(files)
+    ]
+    return {"notebooks": sent, "origin": str(root.resolve())}
+
+
+def _files(folder: Path) -> list[Path]:
+    from brickyard.migrate.model.inputs import read_sources
+
+    sources, problems = read_sources(folder)
+    for problem in problems:
+        note(f"left out: {problem}")
+    return [folder / source.path for source in sources]
+
+
+def _with_children(file: Path) -> tuple[Path, list[Path]]:
+    """A notebook and those it runs, with the folder that holds them all."""
+    from brickyard.kernel.errors import SpecInvalid
+    from brickyard.migrate.model.inputs import SUFFIXES, PlanOptions, read_sources
+    from brickyard.migrate.model.pack import read_pack
+    from brickyard.migrate.plan import plan_notebook
+
+    options = PlanOptions(pack=read_pack("default"))
+    files = [file]
+    for asker in files:
+        sources, problems = read_sources(asker)
+        if problems:
+            raise SpecInvalid(str(problems[0]), code="notebook-too-large", remedy=problems[0].remedy)
+        names = (asker.parent / child for child in plan_notebook(sources[0], options).children)
+        found = (Path(f"{name}{suffix}") for name in names for suffix in ("", *SUFFIXES))
+        files += [f for f in dict.fromkeys(p.resolve() for p in found if p.is_file()) if f not in files]
+    return Path(os.path.commonpath([f.parent for f in files])), files
+
+
+def _follow(context: Context, batch: str) -> None:
+    """Wait for the runs of a batch, doing them in this process where no worker is alive. On Ctrl-C they are stopped."""
+    from brickyard.kernel import stop
+    from brickyard.kernel.errors import Interrupted
+    from brickyard.migrate import flow
+
+    try:
+        with progress() as tell:
+            flow.follow(context, batch, tell)
+    except (KeyboardInterrupt, Interrupted) as error:
+        stop.clear()
+        note("stopping; what the runs have made is dropped (Ctrl-C again leaves it)")
+        flow.stop(context, batch)
+        flow.await_end(context, batch)
+        raise Interrupted("stopped on request", remedy=f"go on with: brickyard migrate run --resume {batch}") from error
+
+
+def _show_runs(
+    ctx: typer.Context, context: Context, name: str, documents: Sequence[dict[str, Any]], html: Path | None
+) -> None:
+    from brickyard.migrate import flow
+    from brickyard.migrate import report as reports
+
+    if html is not None:
+        _write_own(html, reports.html(flow.title(context, name), documents, context.clock()))
+    emit({"batch": documents[0]["batch"], "runs": documents}, _output(ctx), lambda: reports.text(documents))
+
+
+_PLATFORM = ("workspace-down", "workspace-refused", "workspace-forbidden", "run-lost", "metadata-down", "unauthorized")
+
+
+def _runs_exit(documents: Sequence[dict[str, Any]]) -> int:
+    """0 all reconciled, 1 findings, 3 the platform failed, 4 all halted, 5 a mixture."""
+    codes = {_run_exit(d) for d in documents}
+    return codes.pop() if len(codes) == 1 else 5
+
+
+def _run_exit(document: dict[str, Any]) -> int:
+    match document["outcome"]:
+        case "reconciled":
+            return 0
+        case "halted":
+            return 4
+        case "failed":
+            return 3 if document["code"] in _PLATFORM else 1
+        case _:
+            return 1
 
 
 def _output(ctx: typer.Context) -> Output:

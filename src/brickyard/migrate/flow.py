@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from pydantic import TypeAdapter
 
 from brickyard.context import Context
 from brickyard.dbsql.model import Kind
+from brickyard.kernel import stop as wish
 from brickyard.kernel.errors import (
     BrickyardError,
     Conflict,
@@ -26,6 +28,7 @@ from brickyard.kernel.errors import (
     WorkspaceRefused,
 )
 from brickyard.kernel.names import TableName
+from brickyard.kernel.progress import Report, Step, silent
 from brickyard.migrate import apply, observe, report, store
 from brickyard.migrate.journal import Work
 from brickyard.migrate.model.inputs import PlanOptions, Source, parse_mapping
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
 log = structlog.stdlib.get_logger(__name__)
 
 _BUSY = (429, 503)
+_LOOK_SECONDS = 0.3
 _WORLD = TypeAdapter(World)
 
 
@@ -472,12 +476,57 @@ def _told(
     return ending
 
 
+# ── follow ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def follow(context: Context, batch_id: str, tell: Report = silent) -> None:
+    """Wait until no run of a batch is active; where no worker is alive, do them in this process."""
+    while active := _active(context, batch_id):
+        _tell(context, batch_id, tell)
+        with context.metadata.read() as tx:
+            alone = context.queue.workers_alive(tx) == 0
+        if alone and active[0].job is not None:
+            context.queue.run_one(active[0].job, context, on_tick=_every(1.0, lambda: _tell(context, batch_id, tell)))
+        else:
+            wish.pause(_LOOK_SECONDS)
+
+
+def _every(seconds: float, do: Callable[[], None]) -> Callable[[], None]:
+    """Do something at most once in so many seconds."""
+    last = 0.0
+
+    def tick() -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            do()
+
+    return tick
+
+
+def _tell(context: Context, batch_id: str, tell: Report) -> None:
+    with context.metadata.read() as tx:
+        found = store.runs_of(tx, batch_id)
+        busy = next((run for run in found if run.status is RunStatus.RUNNING), None)
+        lines = store.timeline(tx, busy.id) if busy else ()
+    over = sum(run.status not in store.ACTIVE for run in found)
+    detail = f"{busy.path}: {lines[-1].message}" if busy and lines else ""
+    tell(Step("migrating", over, len(found), detail))
+
+
+def await_end(context: Context, batch_id: str, seconds: float = 30.0) -> None:
+    """Wait a while for runs that were asked to stop."""
+    deadline = time.monotonic() + seconds
+    while _active(context, batch_id) and time.monotonic() < deadline:
+        wish.pause(_LOOK_SECONDS)
+
+
 # ── stop ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def stop(context: Context, run_or_batch: str) -> None:
     """Ask runs to stop; those that nobody is doing are stopped here, and what they had made is dropped."""
-    for found in _active(context, run_or_batch):
+    for found in sorted(_active(context, run_or_batch), key=lambda run: run.job is not None):  # so that none begins now
         with context.metadata.transaction() as tx:
             batch = store.batch(tx, found.batch_id)
             if found.job is not None:
@@ -487,12 +536,11 @@ def stop(context: Context, run_or_batch: str) -> None:
             _interrupted(Work(context, found, batch), "stopped on request")
 
 
-def _active(context: Context, run_or_batch: str) -> Iterator[Run]:
-    """The runs that are not over; those that were not begun come first, so that none begins meanwhile."""
+def _active(context: Context, run_or_batch: str) -> list[Run]:
+    """The runs that are not over, in their order."""
     with context.metadata.read() as tx:
         found = store.runs_of(tx, run_or_batch)
-    active = [run for run in found if run.status in store.ACTIVE]
-    return iter(sorted(active, key=lambda run: (run.job is not None, run.position)))
+    return [run for run in found if run.status in store.ACTIVE]
 
 
 def _interrupted(work: Work, message: str) -> None:
