@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -202,3 +203,8 @@ class Job:
         """Whether a run over the limit waits instead of being skipped."""
         queue = self.settings.get("queue")
         return isinstance(queue, dict) and bool(queue.get("enabled"))
+
+
+def now_ms() -> int:
+    """The time in ms since the epoch, as the Jobs API counts it."""
+    return time.time_ns() // 1_000_000

@@ -150,7 +150,7 @@ def _spawn() -> subprocess.Popen[bytes]:
     environment = scrubbed(os.environ) | {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     source = str(Path(__file__).parents[3])
     return subprocess.Popen(
-        [sys.executable, "-m", _MODULE],
+        [sys.executable, "-P", "-m", _MODULE],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment | {"PYTHONPATH": source},

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, assert_never
 
+from brickyard.local.api.errors import ApiError
 from brickyard.local.runs import machine, output
 from brickyard.local.runs.machine import Finish, Move, Retry, Settle, Start, Stop
 from brickyard.local.runs.model import Attempt, Life, Outcome, Run, RunType, TaskSpec
@@ -18,6 +19,7 @@ from brickyard.local.runs.store import Store
 
 MAX_PROCESSES = 8
 DRIVER_LOST = "The driver was lost: the workspace stopped while the task ran."
+ASKED_TO_END = "The driver process was ended by a SIGTERM that the workspace did not send."
 _PATIENCE_SECONDS = 1.0
 log = logging.getLogger(__name__)
 _END = "end"
@@ -155,7 +157,10 @@ class Scheduler:
             if run.life is Life.PENDING:
                 run = replace(run, life=Life.RUNNING, started=run.started or self._now())
                 self._store.save_run(run)
-        self._store.save_attempt(self._workshop.begin(run, task, attempt))
+        try:
+            self._store.save_attempt(self._workshop.begin(run, task, attempt))
+        except (OSError, ApiError) as error:
+            self._end(attempt, Life.INTERNAL_ERROR, Outcome.FAILED, f"The task did not start: {error}", "DRIVER_ERROR")
         return True
 
     def _busy(self) -> int:
@@ -216,7 +221,8 @@ class Scheduler:
         elif result is not None and result.status == "FAILED":
             self._end(attempt, Life.TERMINATED, Outcome.FAILED, machine.WORKLOAD_FAILED, "RUN_EXECUTION_ERROR")
         else:
-            self._end(attempt, Life.INTERNAL_ERROR, Outcome.FAILED, _death(code), "DRIVER_ERROR")
+            death = ASKED_TO_END if result is not None else _death(code)
+            self._end(attempt, Life.INTERNAL_ERROR, Outcome.FAILED, death, "DRIVER_ERROR")
         self._workshop.left(attempt)
 
     @staticmethod

@@ -1,50 +1,27 @@
-"""Jobs and runs as the API offers them: create, submit, cancel, look up; and how a task becomes a process."""
+"""Jobs and runs as the API offers them: create, submit, cancel, look up."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-import time
+import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from brickyard.local.api.errors import ApiError, denied, invalid
 from brickyard.local.api.routes import field_list, field_number, field_object, field_text
 from brickyard.local.api.tokens import Principal, Tokens
-from brickyard.local.files.workspace import Entry, Kind, WorkspaceFiles, workspace_path
-from brickyard.local.runs.model import (
-    Attempt,
-    Job,
-    JsonObject,
-    Life,
-    Outcome,
-    Run,
-    RunType,
-    TaskKind,
-    TaskSpec,
-)
-from brickyard.local.runs.parameters import Surroundings, compare, resolve
-from brickyard.local.runs.processes import Order, Processes, scrubbed
+from brickyard.local.files.workspace import Entry, WorkspaceFiles
+from brickyard.local.runs.launch import OVERRIDES, Launcher, Surfaces
+from brickyard.local.runs.model import Attempt, Job, JsonObject, Life, Outcome, Run, RunType, now_ms
+from brickyard.local.runs.processes import Processes, ProcessEvent
 from brickyard.local.runs.scheduler import Scheduler
 from brickyard.local.runs.settings import check_job, normalize, parameter_defaults, read_tasks, text_map
 from brickyard.local.runs.store import Store
 from brickyard.local.sql.model import Origin
 
-RUNTIME_VERSION = "17.3"
 MAX_TOKEN = 64
-_RUN_TOKEN_SECONDS = 48 * 3600.0
-_OVERRIDES = ("notebook_params", "python_params", "sql_params", "job_parameters", "only")
-
-
-@dataclass(frozen=True, slots=True)
-class Surfaces:
-    """Where a workspace lies: its REST address, its folder, the variables its processes may inherit."""
-
-    host: str
-    home: Path
-    environment: Mapping[str, str]
 
 
 class Runs:
@@ -54,10 +31,10 @@ class Runs:
         self._surfaces = surfaces
         self._tokens = tokens
         self.files = files
-        self._folder = surfaces.home / "runs"
-        self.store = Store(self._folder / "runs.sqlite")
-        self._scheduler = Scheduler(self.store, self, _now)
-        self._processes = Processes(self._scheduler.notify)
+        self.store = Store(surfaces.home / "runs" / "runs.sqlite")
+        self._processes = Processes(self._notify)
+        launcher = Launcher(surfaces, tokens, files, self.store, self._processes, self.run_now, self.cancel)
+        self._scheduler = Scheduler(self.store, launcher, now_ms)
 
     def start(self) -> None:
         """Settle what the last server left open, then drive runs."""
@@ -65,6 +42,9 @@ class Runs:
         for run in self.store.open_runs():
             if run.parent is not None:
                 self._request_cancel(run)
+
+    def _notify(self, event: ProcessEvent) -> None:
+        self._scheduler.notify(event)
 
     def close(self) -> None:
         """Kill what runs; the next start finds and names it."""
@@ -78,7 +58,7 @@ class Runs:
         """Store a new job and return its id."""
         settings = _checked(settings)
         _run_as(settings, principal, principal.name)
-        job = Job(self.store.new_id(), principal.name, _now(), settings)
+        job = Job(self.store.new_id(), principal.name, now_ms(), settings)
         self.store.add_job(job)
         self._processes.warm()
         return job.job_id
@@ -180,11 +160,13 @@ class Runs:
                 self._request_cancel(run)
 
     def delete_run(self, run_id: int) -> None:
-        """Hide a run that has ended."""
+        """Hide a run that has ended and remove what its processes left."""
         run = self.run(run_id)
         if not run.life.final:
             raise ApiError(400, "INVALID_STATE", f"Run {run_id} is active; cancel it first.")
         self.store.delete_run(run.run_id)
+        for attempt in self.store.attempts(run.run_id):
+            shutil.rmtree(self.folder(attempt.task_run_id), ignore_errors=True)
 
     def _request_cancel(self, run: Run) -> None:
         with self.store.transaction():
@@ -196,7 +178,7 @@ class Runs:
         self._scheduler.wake()
 
     def _run_of_job(self, job: Job, body: JsonObject, principal: str) -> Run:
-        overrides = {name: body[name] for name in _OVERRIDES if body.get(name)}
+        overrides = {name: body[name] for name in OVERRIDES if body.get(name)}
         given = text_map(field_object(body, "job_parameters"))
         parameters = {**parameter_defaults(job.settings), **given}
         run = self._new_run(RunType.JOB, _selected(job.settings, body), principal)
@@ -223,7 +205,7 @@ class Runs:
             settings,
             read_tasks(settings),
             run_id,
-            _now(),
+            now_ms(),
             timeout_ms=field_number(settings, "timeout_seconds", 0) * 1000,
         )
 
@@ -234,78 +216,11 @@ class Runs:
         if token:
             self.store.remember_submission(scope, token, run.run_id)
 
-    # what the scheduler asks for
-
-    def begin(self, run: Run, task: TaskSpec, attempt: Attempt) -> Attempt:
-        """Start an attempt: a process, a condition that is judged at once, or a run of another job."""
-        latest = self.store.latest(run.run_id)
-        values = {key: _as_text(value) for key, value in self.store.values(run.run_id).items()}
-        body = resolve(task, Surroundings(run, attempt, latest, values, self._surfaces.host))
-        attempt = replace(attempt, resolved=body)
-        match task.kind:
-            case TaskKind.CONDITION:
-                return _judged(attempt, body)
-            case TaskKind.RUN_JOB:
-                return self._begin_job(attempt, body, run)
-            case _:
-                return self._begin_process(run, task, attempt)
-
-    def halt(self, task: TaskSpec, attempt: Attempt) -> None:
-        """Ask the process or the child run of an attempt to end."""
-        if attempt.child is not None:
-            self.cancel(attempt.child)
-        else:
-            self._processes.stop(attempt.task_run_id)
-
-    def left(self, attempt: Attempt) -> None:
-        """End the token of an attempt and the runs that its notebook started."""
-        self._tokens.revoke_run(attempt.task_run_id)
-        for run in self.store.open_runs():
-            if run.parent == attempt.task_run_id:
-                self._request_cancel(run)
+    # what others ask
 
     def folder(self, task_run_id: int) -> Path:
         """Where an attempt keeps its log and results."""
-        return self._folder / str(task_run_id)
-
-    def _begin_job(self, attempt: Attempt, body: JsonObject, run: Run) -> Attempt:
-        given = {name: body[name] for name in (*_OVERRIDES, "idempotency_token") if name in body}
-        token = {"idempotency_token": f"task-run-{attempt.task_run_id}"}
-        try:
-            child = self.run_now(field_number(body, "job_id"), {**given, **token}, Principal(run.run_as))
-        except ApiError as error:
-            return _over(attempt, Outcome.FAILED, error.message, "INVALID_RUN_CONFIGURATION")
-        return replace(attempt, child=child.run_id, life=Life.RUNNING, executing=_now())
-
-    def _begin_process(self, run: Run, task: TaskSpec, attempt: Attempt) -> Attempt:
-        path, wanted = _source_of(task.kind, attempt.resolved)
-        entry = self.files.find(path)
-        if entry is None or (entry.kind is not wanted and task.kind is not TaskKind.SQL):
-            return _over(attempt, Outcome.FAILED, _no_access(path, wanted), "RESOURCE_NOT_FOUND", Life.INTERNAL_ERROR)
-        folder = self.folder(attempt.task_run_id)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._processes.start(Order(attempt.task_run_id, str(folder), self._environment(run, attempt, folder), {
-            "kind": {TaskKind.NOTEBOOK: "notebook", TaskKind.PYTHON: "python"}.get(task.kind, "sql"),
-            "path": path,
-            **_parameters_of(attempt.resolved),
-            "dbfs": str(self._surfaces.home / "dbfs"),
-            "workspace": str(self.files.root),
-        }))  # fmt: skip
-        return attempt
-
-    def _environment(self, run: Run, attempt: Attempt, folder: Path) -> dict[str, str]:
-        token = self._tokens.issue(run.run_as, ttl=_RUN_TOKEN_SECONDS, run=attempt.task_run_id)
-        return {
-            **scrubbed(self._surfaces.environment),
-            "HOME": str(folder),
-            "DATABRICKS_HOST": self._surfaces.host,
-            "DATABRICKS_TOKEN": token,
-            "DATABRICKS_AUTH_TYPE": "pat",
-            "DATABRICKS_RUNTIME_VERSION": RUNTIME_VERSION,
-            "IS_SERVERLESS": "TRUE",
-        }
-
-    # what others ask
+        return self._surfaces.attempt(task_run_id)
 
     def origin(self, task_run_id: int) -> Origin:
         """Which job, run and notebook the holder of a task run's token is: what history and lineage record."""
@@ -341,10 +256,6 @@ class Runs:
     def seal(self, run_id: int) -> str:
         """The word in a run page's address that only this workspace can make."""
         return hmac.new(self._tokens.owner_token.encode(), f"run:{run_id}".encode(), hashlib.sha256).hexdigest()[:32]
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _checked(settings: JsonObject) -> JsonObject:
@@ -413,42 +324,3 @@ def _remove_keyed(settings: JsonObject, path: str) -> None:
     items = settings.get(name)
     if wanted and name in _KEYED and isinstance(items, list):
         settings[name] = [i for i in items if isinstance(i, dict) and i.get(_KEYED[name]) != wanted]
-
-
-def _source_of(kind: TaskKind, body: JsonObject) -> tuple[str, Kind]:
-    match kind:
-        case TaskKind.NOTEBOOK:
-            return workspace_path(field_text(body, "notebook_path")), Kind.NOTEBOOK
-        case TaskKind.PYTHON:
-            return workspace_path(field_text(body, "python_file")), Kind.FILE
-        case _:
-            return workspace_path(field_text(field_object(body, "file"), "path")), Kind.FILE
-
-
-def _parameters_of(body: JsonObject) -> JsonObject:
-    given = body.get("base_parameters", body.get("parameters"))
-    return {"arguments": given} if isinstance(given, list) else {"parameters": given or {}}
-
-
-def _no_access(path: str, wanted: Kind) -> str:
-    what = "notebook" if wanted is Kind.NOTEBOOK else "file"
-    return f'Unable to access the {what} "{path}" in the workspace: it does not exist or is not a {what}.'
-
-
-def _judged(attempt: Attempt, body: JsonObject) -> Attempt:
-    left, right = field_text(body, "left"), field_text(body, "right")
-    try:
-        answer = compare(field_text(body, "op"), left, right)
-    except ValueError:
-        why = f"The condition compares {left!r} with {right!r}, which are not both numbers."
-        return _over(attempt, Outcome.FAILED, why, "INVALID_RUN_CONFIGURATION")
-    return replace(_over(attempt, Outcome.SUCCESS, ""), answer=str(answer).lower())
-
-
-def _over(attempt: Attempt, outcome: Outcome, message: str, code: str = "", life: Life = Life.TERMINATED) -> Attempt:
-    return replace(attempt, life=life, outcome=outcome, message=message, code=code, executing=_now(), ended=_now())
-
-
-def _as_text(coded: str) -> str:
-    value = json.loads(coded)
-    return value if isinstance(value, str) else coded
