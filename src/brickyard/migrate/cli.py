@@ -444,7 +444,7 @@ def _expect(made: Plan, expected: str | None) -> None:
     if expected is not None and expected != made.hash:
         raise GuardRefused(
             f"the plan is {made.hash}, not {expected}",
-            code="plan-moved",
+            code="plan-changed",
             remedy="look at the plan again and give its hash",
         )
 

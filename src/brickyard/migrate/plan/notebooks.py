@@ -73,8 +73,8 @@ def draft(
     found = sites.gather(uses.found.values(), options)
     rows = sites.rows(found, notebook)
     view = _view(notebook, uses, options, known or Known())
-    kept = frozenset(uses.kept | (uses.machine.escaped if uses.machine else set()))
-    named = tuple(renames.propose(found, notebook, kept)) if options.pack.enabled(renames.RULE) else ()
+    fixed = uses.kept | (uses.machine.escaped if uses.machine else set())
+    named = tuple(renames.propose(found, notebook, fixed)) if options.pack.enabled(renames.RULE) else ()
     moved = tuple(_schema_proposals(uses.schemas, options)) if options.pack.enabled(renames.RULE) else ()
     rewrites = tuple(propose(view))
     findings = (

@@ -138,11 +138,15 @@ class Uses:
             reading.statement(statement)
 
     def _keep_literals(self, text: Text, script: Script) -> None:
-        """Note the literals put into the text that do not make up exactly one name of it."""
-        named = {(r.span.start, r.span.end) for s in script.statements for r in s.references}
+        """Note the literals put into the text that are no part of a name."""
+        named = [r.span for s in script.statements for r in s.references]
         for key, start, end in _put_in(text, 0, False):
-            if (start, end) not in named:
+            if not any(span.start <= start and end <= span.end for span in named):
                 self.kept.add(key)
+
+    def keep(self, text: Text) -> None:
+        """Note that the literals of a text serve something that is no object of the catalog."""
+        self.kept |= {leaf.literal.key for leaf in text.leaves() if isinstance(leaf, Chars)}
 
     def name(self, text: Text, place: Place | None, frame: Frame, side: Side, kind: Kind, verb: str) -> object:
         """Note an object that a call names."""
@@ -154,7 +158,10 @@ class Uses:
         if place is None or not place.cell:
             return None
         use = self.resolve(text, place, frame, side, kind, verb)
-        return self._add(use) if use is not None else None
+        if use is None:
+            self.keep(text)
+            return None
+        return self._add(use)
 
     def refine(self, use: object, side: Side, verb: str) -> None:
         """Note what is done with an object named before."""
@@ -175,6 +182,7 @@ class Uses:
         if name is None:
             self.unknown_views = True
         else:
+            self.keep(name)
             self.views.add(name.text.lower())
 
     def child(self, path: Text, arguments: Value | None, verb: str) -> None:
@@ -352,6 +360,7 @@ class _Reading:
             return
         use = self.uses.resolve(name, place, self.frame, reference.side, reference.kind, _verb(statement))
         if use is None:
+            self.uses.keep(name)
             return
         whole = place_of_range(self.text, reference.whole) if reference.whole else None
         index = statement.references.index(reference)

@@ -1,0 +1,1 @@
+"""Generators of notebooks with known answers; they import nothing of what they measure."""
