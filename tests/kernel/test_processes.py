@@ -24,20 +24,20 @@ def sleeper(tmp_path: Path) -> Iterator[psutil.Process]:
 
 
 def test_a_mark_finds_its_process_until_it_ends(sleeper: psutil.Process):
-    mark = processes.mark(sleeper)
+    mark = processes.mark(sleeper, SLEEPER)
     assert processes.find(mark) == sleeper
     assert processes.end(sleeper, signal.SIGKILL, 5)
     assert processes.find(mark) is None
 
 
 def test_a_later_process_of_the_same_number_is_another(sleeper: psutil.Process):
-    mark = processes.mark(sleeper)
+    mark = processes.mark(sleeper, SLEEPER)
     assert processes.find(replace(mark, started=mark.started - 3600)) is None
     assert processes.find(replace(mark, command=["other"])) is None
 
 
 def test_a_clock_that_was_set_does_not_hide_a_process(sleeper: psutil.Process):
-    mark = processes.mark(sleeper)
+    mark = processes.mark(sleeper, SLEEPER)
     assert processes.find(replace(mark, started=mark.started + 5)) == sleeper
 
 

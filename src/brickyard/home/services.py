@@ -90,7 +90,7 @@ def spawn(home: Home, service: Service) -> psutil.Process:
     environ = environment(home, os.environ)
     process = processes.spawn(command, log=home.log(service.name), cwd=home.path, env=environ)
     draft = _mark_file(home, service).with_suffix(".new")
-    draft.write_text(json.dumps(asdict(processes.mark(process))))
+    draft.write_text(json.dumps(asdict(processes.mark(process, command))))
     draft.rename(_mark_file(home, service))
     return process
 
@@ -117,8 +117,16 @@ def await_ready(home: Home, service: Service, process: psutil.Process) -> None:
 def _ready(home: Home, service: Service, process: psutil.Process) -> bool:
     address = service.address(home)
     if address is not None:
-        return _answers(address)
+        return _listens(process, address) and _answers(address)
     return json.dumps({service.name: process.pid}) in home.log(service.name).read_text(errors="replace")
+
+
+def _listens(process: psutil.Process, address: str) -> bool:
+    """Say whether it is this process that holds the port, not a stranger's."""
+    port = int(address.rpartition(":")[2])
+    with suppress(psutil.NoSuchProcess):
+        return any(c.laddr.port == port and c.status == "LISTEN" for c in process.net_connections("inet"))
+    return False
 
 
 def _answers(address: str) -> bool:

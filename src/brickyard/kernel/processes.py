@@ -61,9 +61,9 @@ def _let_go() -> None:
             child.returncode = 0  # it outlives us on purpose; without this Python warns
 
 
-def mark(process: psutil.Process) -> Mark:
-    """Return what identifies the process."""
-    return Mark(process.pid, process.create_time(), process.cmdline())
+def mark(process: psutil.Process, command: Sequence[str]) -> Mark:
+    """Return what identifies the process that was started by *command*; it may not show it yet itself."""
+    return Mark(process.pid, process.create_time(), command)
 
 
 def find(known: Mark) -> psutil.Process | None:
@@ -71,7 +71,7 @@ def find(known: Mark) -> psutil.Process | None:
     try:
         process = psutil.Process(known.pid)
         about_then = abs(process.create_time() - known.started) < _CLOCK_MAY_STEP_SECONDS
-        same = about_then and process.cmdline() == list(known.command)
+        same = about_then and process.cmdline() in ([], list(known.command))
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None
     return process if same and alive(process) else None
