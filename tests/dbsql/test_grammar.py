@@ -329,6 +329,11 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {
         "CREATE TEMP VIEW",
         {"target": "v", "using": "csv", "options": {"path": "/x", "header": "true"}},
     ),
+    "LOAD DATA LOCAL INPATH '/x' OVERWRITE INTO TABLE a.b": (
+        "LOAD",
+        {"path": "/x", "overwrite": True, "target": "a.b"},
+    ),
+    "EXPLAIN FORMATTED SELECT 1": ("EXPLAIN", {"query": "SELECT 1"}),
     "REFRESH FUNCTION a.f": ("REFRESH", {"target": "a.f"}),
     "${sql}": ("TEMPLATE", {}),
     "frobnicate x": ("FROBNICATE", {}),

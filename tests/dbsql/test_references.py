@@ -310,7 +310,14 @@ STATEMENTS = {
     "declare or replace variable d date default (select max(x) from a.b)": ["a.b read relation"],
     "set var x = (select max(x) from a.b), y = 2": ["a.b read relation"],
     "set variable (x, y) = (select 1, 2 from a.b)": ["a.b read relation"],
-    "execute immediate 'select * from a.b where x = ?' using 1": [],
+    "execute immediate 'select * from a.b where x = ?' using 1": ["a.b read relation"],
+    "execute immediate 'insert into a.b select * from ${db}.t where x = 1'": [
+        "${db}.t read relation",
+        "a.b write relation",
+    ],
+    "execute immediate 'select * from a.' || :t": [],
+    "load data inpath '/x' overwrite into table a.b partition (d = 1)": ["/x read path", "a.b write table"],
+    "explain formatted insert into a.b select * from c.d": ["a.b write relation", "c.d read relation"],
     "create widget text x default 'a.b'": [],
     "drop widget x": [],
     "begin declare x int; insert into a.b select * from c.d; if x > 1 then update e.f set a = 1; else delete from g.h;"

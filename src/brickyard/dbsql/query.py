@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 
 from brickyard.dbsql.model import Kind, Reference, Side
 from brickyard.dbsql.reader import Entry, Frame, Reader, _Pending, with_version
@@ -453,7 +452,7 @@ def hinted(text: str, start: int, end: int) -> list[list[Token]]:
     """The names in parentheses of the hints that stand in the range."""
     found: list[list[Token]] = []
     for hint in _HINT.finditer(text, start, end):
-        tokens = [replace(t, start=t.start + hint.start(1), end=t.end + hint.start(1)) for t in tokenize(hint[1])]
+        tokens = tokenize(text, *hint.span(1))
         depth = 0
         for i, token in enumerate(tokens):
             depth += (token.word == "(") - (token.word == ")")

@@ -134,13 +134,13 @@ def _fill(text: str, holes: Iterable[Hole]) -> str:
     return "".join(parts) + text[at:] if parts else text
 
 
-def tokenize(text: str) -> list[Token]:
-    """Split a masked text to tokens, comments and spaces left out."""
+def tokenize(text: str, start: int = 0, end: int | None = None) -> list[Token]:
+    """Split a masked text, or a range of it, to tokens; comments and spaces are left out."""
     tokens: list[Token] = []
     scan = _TOKEN.match
-    at, size = 0, len(text)
+    at, size = start, len(text) if end is None else end
     while at < size:
-        match = scan(text, at)
+        match = scan(text, at, size)
         if match is None:
             break
         name = match.lastgroup or "op"
@@ -152,8 +152,9 @@ def tokenize(text: str) -> list[Token]:
             continue
         if name == "marker" and tokens and _is_operand_touching(tokens[-1], start):
             name, at = "op", start + 1
-        tokens.append(_token(text, name, start, at))
-        at = tokens[-1].end
+        token = _token(text, name, start, at)
+        at = token.end = min(token.end, size)
+        tokens.append(token)
     return tokens
 
 

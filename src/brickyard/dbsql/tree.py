@@ -49,9 +49,8 @@ def tree_at(text: str, span: Span, *, holes: Sequence[Hole] = ()) -> exp.Express
     None when sqlglot cannot read it.
     """
     masked = mask(text, holes)
-    tokens = [t for t in tokenize(masked.text) if span.start <= t.start < span.end]
-    reader = Reader(masked, tokens, 0, {})
-    walk(reader, 0, len(tokens))
+    reader = Reader(masked, tokenize(masked.text, span.start, span.end), 0, {})
+    walk(reader, 0, len(reader.tokens))
     return parse_tree(reader, span).tree
 
 

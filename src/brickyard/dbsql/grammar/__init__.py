@@ -27,6 +27,8 @@ these, or a dict of strings. A key is absent where the statement does not say it
 | GRANT, REVOKE | privileges, on, securable or target, principal |
 | COMMENT | on, target or name, comment |
 | COPY | target, path, format, format_options, copy_options, columns, query |
+| LOAD | path, target, overwrite, partition |
+| EXPLAIN | query |
 | EXECUTE IMMEDIATE | statement, into, using |
 | CREATE WIDGET, DROP WIDGET | name, type, default, choices |
 | SCRIPT | statements (the spans of the inner statements) |
@@ -35,11 +37,13 @@ these, or a dict of strings. A key is absent where the statement does not say it
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from brickyard.dbsql.grammar import catalog, ddl, dml, session
 from brickyard.dbsql.grammar.clauses import Clauses
 from brickyard.dbsql.query import walk
-from brickyard.dbsql.reader import Reader
+from brickyard.dbsql.reader import Reader, string_inside
+from brickyard.dbsql.tokens import TokenKind, tokenize
 
 _BEFORE_INNER = frozenset(["BEGIN", ";", "THEN", "ELSE", "DO", "LOOP", "REPEAT"])
 _INNER_STARTS = frozenset(
@@ -87,6 +91,8 @@ def read(reader: Reader) -> tuple[str, Clauses]:
     verb = handler(c)
     if reader.here == "BEGIN":
         _block(c)
+    if verb == "EXECUTE IMMEDIATE":
+        _executed(reader)
     if not reader.done:  # what the grammar did not read may still hold queries
         walk(reader, reader.at, len(reader.tokens), c.frame)
     return verb, c
@@ -111,9 +117,29 @@ def _block(c: Clauses) -> None:
     r.at = len(r.tokens)
 
 
+def _executed(r: Reader) -> None:
+    """Read the text of EXECUTE IMMEDIATE when it is one plain literal."""
+    token = r.token(2)
+    if (
+        token.kind is TokenKind.STRING
+        and "\\" not in r.text(token)
+        and (len(r.tokens) == 3 or r.word(3) in ("INTO", "USING"))
+    ):
+        inner = Reader(
+            r.masked, tokenize(r.masked.text, *string_inside(r.text(token), token.start)), r.statement, r.temp_views
+        )
+        read(inner)
+        inner.references = [replace(reference, in_string=True) for reference in inner.references]
+        _adopt(r, inner)
+
+
 def _inner_statement(r: Reader, first: int, end: int) -> None:
     inner = Reader(r.masked, r.tokens[first:end], r.statement, r.temp_views)
     read(inner)
+    _adopt(r, inner)
+
+
+def _adopt(r: Reader, inner: Reader) -> None:
     r.inner_qualifiers += tuple((q, len(r.references)) for q in inner.qualifiers())
     r.references += inner.references
     r.namespaces += inner.namespaces
@@ -141,6 +167,8 @@ _STATEMENTS: dict[str, Callable[[Clauses], str]] = {
     "DELETE": dml.delete,
     "TRUNCATE": dml.truncate,
     "COPY": dml.copy,
+    "LOAD": dml.load,
+    "EXPLAIN": session.explain,
     "CREATE": ddl.create,
     "REPLACE": ddl.create,
     "DROP": ddl.drop,

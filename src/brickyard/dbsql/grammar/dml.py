@@ -130,6 +130,25 @@ def truncate(c: Clauses) -> str:
     return "TRUNCATE"
 
 
+def load(c: Clauses) -> str:
+    """LOAD DATA [LOCAL] INPATH path [OVERWRITE] INTO TABLE t [PARTITION (…)]"""
+    r = c.r
+    r.at += 1
+    r.take("DATA")
+    r.take("LOCAL")
+    r.take("INPATH")
+    c.path("path", Side.READ)
+    c.flag("overwrite", "OVERWRITE")
+    r.take("INTO")
+    r.take("TABLE")
+    c.target(Side.WRITE, Kind.TABLE)
+    if r.take("PARTITION"):
+        first = r.at
+        r.take_group()
+        c.args["partition"] = r.span(first, r.at)
+    return "LOAD"
+
+
 def copy(c: Clauses) -> str:
     """COPY INTO target FROM path or query …"""
     r = c.r

@@ -101,6 +101,15 @@ def execute(c: Clauses) -> str:
     return "EXECUTE IMMEDIATE"
 
 
+def explain(c: Clauses) -> str:
+    """EXPLAIN [EXTENDED|FORMATTED|COST|CODEGEN|ANALYZE] statement"""
+    r = c.r
+    r.at += 1
+    r.take_any("EXTENDED", "FORMATTED", "COST", "CODEGEN", "ANALYZE")
+    c.query()
+    return "EXPLAIN"
+
+
 def optimize(c: Clauses) -> str:
     """OPTIMIZE t [FULL] [WHERE …] [ZORDER BY (…)]"""
     r = c.r
