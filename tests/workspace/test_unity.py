@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.errors import BadRequest, NotFound, ResourceAlreadyExists
+from databricks.sdk.errors import BadRequest, NotFound
 from databricks.sdk.service.catalog import (
     CatalogType,
     DataSourceFormat,
@@ -39,7 +39,7 @@ def test_a_catalog_lives_and_dies(target: Any, client: WorkspaceClient, faithful
     name = f"contract_{secrets.token_hex(4)}"
     made = faithful(client.catalogs.create(name, comment="c", properties={"k": "v"}))
     assert (made.name, made.catalog_type) == (name, CatalogType.MANAGED_CATALOG)
-    with pytest.raises(ResourceAlreadyExists):
+    with pytest.raises(BadRequest, match="already exists"):
         client.catalogs.create(name)
     changed = faithful(client.catalogs.update(name, comment="d", new_name=f"{name}_b"))
     assert (changed.name, changed.comment, changed.properties) == (f"{name}_b", "d", {"k": "v"})
@@ -74,7 +74,7 @@ def test_a_schema_lives_and_dies(
     name = f"contract_{secrets.token_hex(4)}"
     made = faithful(client.schemas.create(name, target.catalog, comment="c"))
     assert made.full_name == f"{target.catalog}.{name}"
-    with pytest.raises(ResourceAlreadyExists):
+    with pytest.raises(BadRequest, match="already exists"):
         client.schemas.create(name, target.catalog)
     target.answers.clear()
     assert name in {s.name for s in all_faithful(client.schemas.list(target.catalog), "schemas")}
@@ -106,7 +106,7 @@ def test_a_table_is_described(
     catalog, schema, name = table.split(".")
     target.answers.clear()
     assert name in {t.name for t in all_faithful(client.tables.list(catalog, schema), "tables")}
-    assert {t.columns for t in client.tables.list(catalog, schema, omit_columns=True)} == {None}
+    assert [t.columns for t in client.tables.list(catalog, schema, omit_columns=True) if t.columns] == []
     target.answers.clear()
     summaries = client.tables.list_summaries(catalog, schema_name_pattern=schema, table_name_pattern="ord%")
     assert [t.full_name for t in all_faithful(summaries, "tables")] == [table]

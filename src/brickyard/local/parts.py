@@ -45,12 +45,13 @@ from brickyard.local.api.tokens import Principal, Tokens, write_private
 from brickyard.local.api.unity import Unity
 from brickyard.local.api.volumes import VolumeFiles
 from brickyard.local.api.warehouses import Warehouses
-from brickyard.local.catalog.model import CatalogError
+from brickyard.local.catalog.model import AlreadyExists, CatalogError
 from brickyard.local.catalog.store import CatalogStore
 from brickyard.local.copies import relocate
 from brickyard.local.files.folder import Folder
 from brickyard.local.files.workspace import WorkspaceFiles
-from brickyard.local.runs.service import Runs, Surfaces
+from brickyard.local.runs.launch import Surfaces
+from brickyard.local.runs.service import Runs
 
 if TYPE_CHECKING:
     from brickyard.local.sql.model import Result, SqlError
@@ -178,7 +179,8 @@ def build(place: Place, stack: ExitStack) -> Parts:
 def translate(error: Exception) -> ApiError | None:
     """The envelope of an error that a part raised, None when no part knows it."""
     if isinstance(error, CatalogError):
-        return ApiError(error.status, error.code, error.message)
+        status = 400 if isinstance(error, AlreadyExists) else error.status  # as Unity Catalog answers
+        return ApiError(status, error.code, error.message)
     from brickyard.local.sql.model import SqlError
 
     return _sql_refusal(error) if isinstance(error, SqlError) else None

@@ -40,6 +40,9 @@ class Scripted:
     def cancel(self, statement_id: str) -> None:
         self.cancelled.append(statement_id)
 
+    def release(self, session: SqlSession) -> None:
+        self.sessions.remove(session)
+
 
 @pytest.fixture
 def engine() -> Scripted:

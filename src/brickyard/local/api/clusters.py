@@ -129,7 +129,7 @@ def _node_type() -> JsonObject:
         "support_ebs_volumes": False,
         "support_port_forwarding": False,
         "display_order": 0,
-        "node_info": {"status": [], "available_core_quota": cores, "total_core_quota": cores},
+        "node_info": {"status": []},
         "node_instance_type": {
             "instance_type_id": NODE_TYPE,
             "local_disks": 1,

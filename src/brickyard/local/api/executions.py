@@ -40,6 +40,9 @@ class Engine(Protocol):
     def cancel(self, statement_id: str) -> None:
         """End the statement whose session's origin has this id; one that ended already is no error."""
 
+    def release(self, session: SqlSession) -> None:
+        """Forget the temporary views of a session."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -151,6 +154,11 @@ class Statements:
         with self._lock:
             self._known.pop(execution.id, None)
 
+    def end_session(self, session: SqlSession) -> None:
+        """Close a session, in which temporary views lasted."""
+        del self.sessions[session.id]
+        self._engine().release(session)
+
     def signature(self, path: str, expires: int) -> str:
         """Sign a download link."""
         return hmac.new(self._key, f"{path}:{expires}".encode(), hashlib.sha256).hexdigest()
@@ -180,7 +188,13 @@ class Statements:
     def _perform(self, execution: Execution) -> None:
         order = execution.order
         origin = replace(order.session.origin, statement_id=execution.id, warehouse_id=order.warehouse_id)
-        result = self._engine().execute(order.statement, order.session.with_origin(origin), order.parameters)
+        session = order.session.with_origin(origin)
+        result = self._engine().execute(order.statement, session, order.parameters)
+        order.session.catalog, order.session.schema, order.session.time_zone = (
+            session.catalog,
+            session.schema,
+            session.time_zone,
+        )
         execution.columns = tuple(map(column_info, result.columns))
         execution.pages = paged(result.table, order)
         execution.finish("SUCCEEDED")

@@ -101,8 +101,7 @@ def create_session(statements: Statements, call: Call) -> Answer:
 @router.on("DELETE", "/api/2.0/sql/sessions/{session_id}", operation="statements.delete_session")
 def delete_session(statements: Statements, call: Call) -> Answer:
     """Close a session."""
-    _own_session(statements, call.principal, call.params["session_id"])
-    del statements.sessions[call.params["session_id"]]
+    statements.end_session(_own_session(statements, call.principal, call.params["session_id"]))
     return {}
 
 

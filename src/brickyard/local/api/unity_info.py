@@ -165,7 +165,7 @@ def _parameter(position: int, parameter: FunctionParameter) -> JsonObject:
     name = type_name(parameter.type_text)
     info: JsonObject = {
         "name": parameter.name,
-        "type_text": parameter.type_text,
+        "type_text": parameter.type_text if "<" in parameter.type_text else parameter.type_text.lower(),
         "type_name": name,
         "type_json": json.dumps(
             {"name": parameter.name, "type": parameter.type_text, "nullable": True, "metadata": {}}
