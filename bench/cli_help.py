@@ -12,6 +12,7 @@ BAR_MILLISECONDS = 300
 COMMANDS = {
     "python -c pass": ["-c", "pass"],
     "brickyard --help": ["-m", "brickyard", "--help"],
+    "brickyard migrate --help": ["-m", "brickyard", "migrate", "--help"],
 }
 
 

@@ -80,18 +80,22 @@ def status(home: HomeFolder = None, output: OutputKind = Output.TEXT) -> None:
 @app.command()
 def demo(
     home: Annotated[
-        Path | None, typer.Option("--home", help="Keep everything in this folder, and keep it running.")
+        Path | None, typer.Option("--home", help="Keep it all in this home and leave it running; else nothing stays.")
     ] = None,
-    report: Annotated[Path, typer.Option("--report", help="Where to write the report.")] = Path("brickyard-demo.html"),
+    report: Annotated[Path, typer.Option("--report", help="Where the HTML report goes.")] = Path("brickyard-demo.html"),
     output: OutputKind = Output.TEXT,
 ) -> None:
-    """Migrate ten legacy notebooks on a sample lakehouse, from nothing, and write the report."""
+    """Migrate ten legacy notebooks of a sample lakehouse, from nothing to the report."""
     from brickyard.demo import story
 
-    with terminal.progress() as progress:
-        result = story.show(home, report, progress)
-    emit(result, output, story.as_text(result))
-    story.expect(result)
+    with terminal.progress() as say:
+        result = story.show(home, report, say)
+    emit(result, output, lambda: story.as_text(result))
+    try:
+        story.expect(result)
+    except story.DemoSurprised as error:  # the result stays the last thing on stdout
+        terminal.note(terminal.error_text(error))
+        raise typer.Exit(error.exit_code) from error
 
 
 @app.command()
