@@ -52,6 +52,8 @@ from brickyard.local.files.folder import Folder
 from brickyard.local.files.workspace import WorkspaceFiles
 from brickyard.local.runs.launch import Surfaces
 from brickyard.local.runs.service import Runs
+from brickyard.local.sql import http
+from brickyard.local.sql.http import KernelSql
 
 if TYPE_CHECKING:
     from brickyard.local.sql.model import Result, SqlError
@@ -99,6 +101,7 @@ class Parts:
     secrets: Secrets
     clusters: Clusters
     runs: Runs
+    kernels: KernelSql
 
     def routes(self) -> list[Route]:
         """Every route that is served."""
@@ -117,6 +120,7 @@ class Parts:
             *secret_scopes.router.bind(self.secrets),
             *clusters.router.bind(self.clusters),
             *jobs.router.bind(self.runs),
+            *http.router.bind(self.kernels),
         ]
 
 
@@ -158,6 +162,7 @@ def build(place: Place, stack: ExitStack) -> Parts:
     houses = Warehouses(Documents(rows / "warehouses.json"), f"{workspace_id:016x}", place.owner, place.port)
     statements_ = Statements(sql, houses, place.host)
     stack.callback(statements_.close)
+    runs = Runs(Surfaces(place.host, place.home, os.environ), tokens, files)
     return Parts(
         tokens=tokens,
         control=Control(Faults(), RequestLog()),
@@ -172,7 +177,8 @@ def build(place: Place, stack: ExitStack) -> Parts:
         permissions=Permissions(Documents(rows / "permissions.json"), place.owner),
         secrets=Secrets(Documents(rows / "secrets.json"), place.home / "secrets.key"),
         clusters=Clusters(place.owner),
-        runs=Runs(Surfaces(place.host, place.home, os.environ), tokens, files),
+        runs=runs,
+        kernels=KernelSql(sql, runs.origin, place.owner),
     )
 
 

@@ -1,21 +1,30 @@
-"""What an engine is: sessions that run rewritten SQL and answer in Arrow."""
+"""What an engine is: the sessions in which it runs rewritten SQL, and how it fails."""
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+_NAMESPACE = uuid.UUID("6f1c5f0e-3f35-4f0a-9a57-5f2a8d0c7b11")
 
 
 @dataclass(frozen=True, slots=True)
 class EngineKey:
-    """Which engine session a statement needs: statements that leave nothing behind share one per user and time zone."""
+    """Which engine session a statement needs, and in which time zone.
+
+    Statements that leave nothing behind share one session per user and time zone; `session` is the id of a SQL session
+    that has one to itself.
+    """
 
     user: str
     time_zone: str
-    session: str = "shared"
+    session: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """The engine's id of the session, a UUID; the same for every client that wants to share it."""
+        name = f"{self.user}/{self.session}" if self.session else f"{self.user}//{self.time_zone}"
+        return str(uuid.uuid5(_NAMESPACE, name))
 
 
 class EngineFailed(Exception):
@@ -33,11 +42,3 @@ class EngineDied(EngineFailed):
 
 class EngineCancelled(EngineFailed):
     """The statement was cancelled."""
-
-
-class Executor(Protocol):
-    """Runs SQL that needs no further rewriting; the server's engine and a notebook's own session are both one."""
-
-    def query(self, sql: str) -> pa.Table:
-        """Run one statement and return its rows, or raise EngineFailed."""
-        ...

@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 import threading
-import uuid
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from brickyard.local.engines.model import EngineCancelled, EngineDied, EngineFailed, EngineKey
 
@@ -31,7 +32,7 @@ class SailEngine:
         self._lock = threading.RLock()
         self._child: subprocess.Popen[bytes] | None = None
         self._address: tuple[str, int] | None = None
-        self._sessions: OrderedDict[EngineKey, SparkSession] = OrderedDict()
+        self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._warming: threading.Thread | None = None
         self._closed = False
         self._cancelled: set[str] = set()
@@ -82,9 +83,9 @@ class SailEngine:
     def release(self, key: EngineKey) -> None:
         """Forget a session and everything in it."""
         with self._lock:
-            session = self._sessions.pop(key, None)
-        if session is not None:
-            _stop(session)
+            held = self._sessions.pop(key.identity, None)
+        if held is not None:
+            _stop(held.spark)
 
     def close(self) -> None:
         """Stop the child."""
@@ -137,16 +138,27 @@ class SailEngine:
     def _session(self, key: EngineKey) -> SparkSession:
         with self._lock:
             address = self.address()
-            session = self._sessions.get(key)
-            if session is None:
-                with self._translated():
-                    session = connect(address, key)
-                self._sessions[key] = session
-            self._sessions.move_to_end(key)
+            held = self._sessions.get(key.identity)
+            if held is None:
+                held = self._sessions[key.identity] = self._opened(address, key)
+            elif held.time_zone != key.time_zone:
+                self._set_time_zone(held, key.time_zone)
+            self._sessions.move_to_end(key.identity)
             surplus = [self._sessions.popitem(last=False)[1] for _ in range(len(self._sessions) - _MAX_SESSIONS)]
         for old in surplus:
-            _stop(old)
-        return session
+            _stop(old.spark)
+        return held.spark
+
+    def _opened(self, address: str, key: EngineKey) -> _Session:
+        with self._translated():
+            held = _Session(connect(address, key), "")
+        self._set_time_zone(held, key.time_zone)
+        return held
+
+    def _set_time_zone(self, held: _Session, time_zone: str) -> None:
+        with self._translated():
+            held.spark.conf.set("spark.sql.session.timeZone", time_zone)
+        held.time_zone = time_zone
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -168,17 +180,26 @@ class SailEngine:
         return EngineFailed(kind, message)
 
 
+@dataclass(slots=True)
+class _Session:
+    spark: SparkSession
+    time_zone: str
+
+
 def connect(address: str, key: EngineKey) -> SparkSession:
-    """Open a new Spark Connect session of an engine at *address*."""
+    """Open a Spark Connect session of an engine at *address*; clients with one key share one session."""
     from pyspark.sql.connect.session import SparkSession
 
     from brickyard.local.engines.retries import Never
 
-    url = f"{address}/;user_id={key.user};session_id={uuid.uuid4()}"
-    session = SparkSession.builder.remote(url).create()
+    session = SparkSession(connection=url(address, key))
     session.client.set_retry_policies([Never()])
-    session.conf.set("spark.sql.session.timeZone", key.time_zone)
     return session
+
+
+def url(address: str, key: EngineKey) -> str:
+    """The connection string of a session."""
+    return f"{address}/;user_id={quote(key.user, safe='@.')};session_id={key.identity}"
 
 
 def _stop(session: SparkSession) -> None:

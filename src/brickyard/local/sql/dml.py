@@ -230,7 +230,7 @@ def assignments(call: Call) -> list[Assignment]:
     tokens = tokens_of(call.text)
     start = next(i for i, t in enumerate(tokens) if t.word == "SET") + 1
     where = call.get("where", Span)
-    end = next((i for i, t in enumerate(tokens) if where and t.end >= where.start and t.word == "WHERE"), len(tokens))
+    end = max((i for i, t in enumerate(tokens) if where and t.end <= where.start), default=len(tokens))
     cuts, depth = [start - 1], 0
     for at in range(start, end):
         depth += (tokens[at].word in ("(", "[")) - (tokens[at].word in (")", "]"))

@@ -27,8 +27,9 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     (r"multiple source rows|[Cc]ardinality", "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE", "21506"),
     (r"not provided a value|[Pp]laceholder", "UNBOUND_SQL_PARAMETER", "42P02"),
 )
-_SYNTAX = re.compile(r"invalid argument: found (?P<found>.*?) at \d+:\d+ expected", re.DOTALL)
+_SYNTAX = re.compile(r"invalid argument: found (?P<found>.*?)(?: at \d+:\d+)? expected", re.DOTALL)
 _CONFLICT = re.compile(r"Failed to commit transaction|[Cc]onflict")
+_COLUMN = re.compile(r'Identifier\("([^"]*)"\)\]\) is missing from the schema')
 _MAX_MESSAGE = 2000
 
 
@@ -50,6 +51,9 @@ def translate(error: EngineFailed, text: str) -> SqlError:
     message = error.message.strip()[:_MAX_MESSAGE]
     if found := _SYNTAX.search(message):
         return _syntax(found["found"], text)
+    if found := _COLUMN.search(message):
+        name = f"A column, variable, or function parameter with name `{found[1]}` cannot be resolved."
+        return SqlError("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", name, "42703")
     if _CONFLICT.search(message):
         return SqlError("DELTA_CONCURRENT_WRITE", message, "2D521", retryable=True)
     for pattern, error_class, state in _KNOWN:

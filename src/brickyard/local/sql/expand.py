@@ -112,7 +112,8 @@ def _variable_at(
         start -= 2
     if start == at and (name in columns or _word(tokens, at - 1) == "."):
         return None
-    return Span(tokens[start].start, token.end), session.variables[name].literal
+    alias = f" AS {quote(name)}" if _is_select_item(tokens, start, at) else ""
+    return Span(tokens[start].start, token.end), session.variables[name].literal + alias
 
 
 def known_columns(store: CatalogStore, session: SqlSession, statement: Statement) -> frozenset[str]:

@@ -71,14 +71,13 @@ class Renderer:
         """Return engine SQL for the text, or for *part* of it."""
         statement = single(text, self.session.temp_views)
         within = part or Span(0, len(text))
-        replacements = [r for r in self._replacements(text, statement) if r[0].overlaps(within)]
-        shifted = [(span.shift(-within.start), sql) for span, sql in replacements]
+        shifted = [(span.shift(-within.start), sql) for span, sql in self._replacements(text, statement, within)]
         sql = replace_spans(within.slice(text), shifted)
         return self._without_gaps(sql)
 
-    def _replacements(self, text: str, statement: Statement) -> Iterator[tuple[Span, str]]:
+    def _replacements(self, text: str, statement: Statement, within: Span) -> Iterator[tuple[Span, str]]:
         tokens = tokens_of(text)
-        for reference in statement.references:
+        for reference in (r for r in statement.references if r.span.overlaps(within)):
             if reference.in_string:
                 yield self._table_changes(text, tokens, reference)
             elif reference.kind is Kind.PATH:
@@ -86,7 +85,7 @@ class Renderer:
             elif reference.kind is not Kind.FUNCTION:
                 yield from self._relation(text, reference)
         for qualifier in statement.qualifiers:
-            if len(qualifier.parts) > 1:
+            if len(qualifier.parts) > 1 and qualifier.span.overlaps(within):
                 yield qualifier.span, quote(qualifier.parts[-1].literal or "")
 
     def _relation(self, text: str, reference: Reference) -> Iterator[tuple[Span, str]]:
@@ -113,6 +112,8 @@ class Renderer:
     def _path(self, text: str, reference: Reference) -> Iterator[tuple[Span, str]]:
         format_, path = _path_parts(reference)
         place = self.places.locate(path)
+        if not any(c in path for c in "*?[{") and not place.exists():
+            raise SqlError("PATH_NOT_FOUND", f"Path does not exist: {path}.", "42K03")
         self._note(Use(None, place))
         if format_ == "delta":
             yield from self._delta(text, reference, place, "delta")

@@ -15,7 +15,7 @@ from brickyard.kernel.clock import Clock, system_clock
 from brickyard.local.catalog.model import CatalogError
 from brickyard.local.catalog.store import CatalogStore
 from brickyard.local.engines.model import EngineKey
-from brickyard.local.engines.sail import SailEngine
+from brickyard.local.engines.sail import SailEngine, url
 from brickyard.local.sql import (
     changefeed,
     describe,
@@ -106,6 +106,11 @@ class SqlService:
 def own_key(session: SqlSession) -> EngineKey:
     """The engine session that belongs to one SQL session alone."""
     return EngineKey(session.principal, session.time_zone, session.id)
+
+
+def connection(service: SqlService, session: SqlSession) -> str:
+    """The Spark Connect URL of the engine session that belongs to a SQL session."""
+    return url(service.shop.engine.address(), own_key(session))
 
 
 class _Work:

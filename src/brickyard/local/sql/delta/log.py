@@ -79,7 +79,7 @@ class Snapshot:
 
 def is_table(path: Path) -> bool:
     """Whether a Delta table lies at *path*."""
-    return any(_commits(path)) or any(_checkpoints(path))
+    return next(_commits(path), None) is not None or bool(_checkpoints(path))
 
 
 def latest_version(path: Path) -> int:

@@ -1,0 +1,491 @@
+"""`spark` of a notebook: pyspark's own session, whose SQL, tables and writes go through the workspace first.
+
+Statements that the workspace does itself come back as rows; a query comes back as SQL for this very session, so that
+temp views, DataFrames and SQL see each other. DataFrames are written as SQL over a temp view.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import http.client
+import json
+import sys
+import types
+import uuid
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+from pyspark.errors import AnalysisException, ParseException
+from pyspark.sql.connect import dataframe as frames
+from pyspark.sql.connect import readwriter, session
+from pyspark.sql.connect.plan import SubqueryAlias
+from pyspark.sql.types import StructType
+
+from brickyard.kernel.names import quote
+from brickyard.local.engines.retries import Never
+
+_TYPES = (
+    (bool, "BOOLEAN"),
+    (int, "BIGINT"),
+    (float, "DOUBLE"),
+    (Decimal, "DECIMAL(38,18)"),
+    (dt.datetime, "TIMESTAMP"),
+    (dt.date, "DATE"),
+)
+
+
+def connect(host: str, token: str) -> Session:
+    """Open the session of a notebook and make `delta.tables` importable."""
+    server = _Workspace(host, token, str(uuid.uuid4()))
+    spark = Session(server)
+    _install(spark)
+    return spark
+
+
+class _Workspace:
+    """The workspace's SQL routes."""
+
+    def __init__(self, host: str, token: str, session_id: str) -> None:
+        self.address = urlsplit(host).netloc
+        self.token = token
+        self.session_id = session_id
+        self.temp_views: set[str] = set()
+
+    def post(self, what: str, body: Mapping[str, object]) -> dict[str, Any]:
+        """Ask, and raise what Spark would raise when the answer is a refusal."""
+        connection = http.client.HTTPConnection(self.address)  # no time limit: a statement may take long
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        try:
+            connection.request("POST", f"/api/local/sql/{what}", json.dumps(body).encode(), headers)
+            answer = connection.getresponse()
+            found: dict[str, Any] = json.loads(answer.read() or b"{}")
+        finally:
+            connection.close()
+        if answer.status >= 400:
+            raise AnalysisException(str(found.get("message")))
+        if found.get("kind") == "error":
+            is_syntax = found["error_class"] == "PARSE_SYNTAX_ERROR"
+            raise (ParseException if is_syntax else AnalysisException)(found["message"])
+        return found
+
+    def prepare(self, statement: str, parameters: Sequence[Mapping[str, object]] = ()) -> dict[str, Any]:
+        """Run a statement, or learn what to run."""
+        body = {
+            "session_id": self.session_id,
+            "statement": statement,
+            "parameters": list(parameters),
+            "temp_views": sorted(self.temp_views),
+        }
+        return self.post("prepare", body)
+
+    def locate(self, path: str) -> str:
+        """The file of this machine that a path means."""
+        found: str = self.post("locate", {"path": path})["path"]
+        return found
+
+
+class Session(session.SparkSession):
+    """A Spark Connect session behind the workspace."""
+
+    def __init__(self, workspace: _Workspace) -> None:
+        url = workspace.post("session", {"session_id": workspace.session_id})["url"]
+        super().__init__(connection=url)
+        self.client.set_retry_policies([Never()])
+        self.workspace = workspace
+        self.settings: dict[str, str] = {}
+
+    def sql(self, sqlQuery: str, args: Any = None, **kwargs: Any) -> Any:  # noqa: N803 - Spark's spelling
+        """Run one statement; *kwargs* are DataFrames named in the text as `{name}`."""
+        text = sqlQuery.format(**{name: _named(value) for name, value in kwargs.items()}) if kwargs else sqlQuery
+        answer = self.workspace.prepare(text, _parameters(args))
+        if answer["kind"] == "query":
+            return super().sql(answer["sql"])
+        return self._frame(answer["arrow"])
+
+    def _frame(self, encoded: str) -> Any:
+        with pa.ipc.open_stream(base64.b64decode(encoded)) as reader:
+            rows = reader.read_all()
+        return self.createDataFrame(rows) if rows.num_columns else self.createDataFrame([], StructType([]))
+
+    def table(self, tableName: str) -> Any:  # noqa: N803 - Spark's spelling
+        """Read a table, a view or a temp view."""
+        return self.sql(f"SELECT * FROM {tableName}")
+
+    @property
+    def catalog(self) -> Any:
+        """The catalog functions."""
+        return Catalog(self)
+
+    def stop(self) -> None:
+        """A notebook's session lives as long as the notebook."""
+
+
+def _named(value: object) -> object:
+    return _view_of(value) if isinstance(value, frames.DataFrame) else value
+
+
+def _parameters(args: Any) -> list[dict[str, object]]:
+    if isinstance(args, Mapping):
+        return [_parameter(name, value) for name, value in args.items()]
+    return [_parameter("", value) for value in args or ()]
+
+
+def _parameter(name: str, value: object) -> dict[str, object]:
+    type_ = next((sql for class_, sql in _TYPES if isinstance(value, class_)), "STRING")
+    return {"name": name, "value": None if value is None else _text(value), "type": type_}
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def _options(reader: Any) -> dict[str, str]:
+    return {name.lower(): value for name, value in reader._options.items()}
+
+
+def _read_table(reader: Any, tableName: str) -> Any:  # noqa: N803 - Spark's spelling
+    return _read_delta(reader, tableName, tableName)
+
+
+def _read_delta(reader: Any, relation: str, name: str) -> Any:
+    options = _options(reader)
+    if options.get("readchangefeed", options.get("readchangedata", "false")) == "true":
+        return reader._client.sql(_changes(options, name))
+    clause = ""
+    if "versionasof" in options:
+        clause = f" VERSION AS OF {int(options['versionasof'])}"
+    elif "timestampasof" in options:
+        clause = f" TIMESTAMP AS OF '{options['timestampasof']}'"
+    return reader._client.sql(f"SELECT * FROM {relation}{clause}")
+
+
+def _changes(options: Mapping[str, str], name: str) -> str:
+    bounds = [
+        options.get(f"{side}version") or f"'{options[f'{side}timestamp']}'"
+        for side in ("starting", "ending")
+        if f"{side}version" in options or f"{side}timestamp" in options
+    ]
+    return f"SELECT * FROM table_changes('{name}', {', '.join(bounds)})"
+
+
+def _load(reader: Any, path: Any = None, format: str | None = None, schema: Any = None, **options: Any) -> Any:  # noqa: A002 - Spark's spelling
+    if format is not None:
+        reader.format(format)
+    reader.options(**options)
+    if (reader._format or "delta").lower() == "delta":
+        return _read_delta(reader, f"delta.{quote(str(path))}", f"delta.`{path}`")
+    paths = [path] if isinstance(path, str) else path
+    located = [reader._client.workspace.locate(one) for one in paths] if paths else None
+    return _ORIGINAL_LOAD(reader, located, None, schema)
+
+
+_ORIGINAL_LOAD = readwriter.DataFrameReader.load
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+def _view_of(frame: Any) -> str:
+    """Give a DataFrame a name that SQL can read."""
+    name = f"_frame_{uuid.uuid4().hex}"
+    frame.createOrReplaceTempView(name)
+    return name
+
+
+def view_of(frame: Any) -> tuple[str, str | None]:
+    """Give a DataFrame a name that SQL can read, and tell the alias it has."""
+    plan = frame._plan
+    alias = plan._alias if isinstance(plan, SubqueryAlias) else None
+    return _view_of(frame), alias
+
+
+class _Source:
+    """The plan of a writer as a temp view for the length of a block."""
+
+    def __init__(self, writer: Any) -> None:
+        self.spark: Session = writer._spark
+        self.frame = frames.DataFrame(writer._df, writer._spark)
+
+    def __enter__(self) -> str:
+        self.name = _view_of(self.frame)
+        return self.name
+
+    def __exit__(self, *_: object) -> None:
+        self.spark.sql(f"DROP VIEW IF EXISTS {self.name}")
+        self.spark.workspace.temp_views.discard(self.name)
+
+
+def _write_options(writer: Any) -> dict[str, str]:
+    return {name.lower(): str(value) for name, value in writer._write.options.items()}
+
+
+def _prepare_writer(writer: Any, format_: str | None, mode: str | None, by: Any, options: Mapping[str, Any]) -> str:
+    writer.mode(mode).options(**options)
+    if by is not None:
+        writer.partitionBy(by)
+    if format_ is not None:
+        writer.format(format_)
+    return (writer._write.mode or "error").lower()
+
+
+def _save_as_table(
+    writer: Any,
+    name: str,
+    format: str | None = None,  # noqa: A002 - Spark's spelling
+    mode: str | None = None,
+    partitionBy: Any = None,  # noqa: N803 - Spark's spelling
+    **options: Any,
+) -> None:
+    mode = _prepare_writer(writer, format, mode, partitionBy, options)
+    _save(writer, name, writer._spark.catalog.tableExists(name), mode)
+
+
+def _save(writer: Any, name: str, exists: bool, mode: str) -> None:
+    options = _write_options(writer)
+    with _Source(writer) as view:
+        for statement in _save_statements(writer, name, view, exists, mode, options):
+            writer._spark.sql(statement)
+
+
+def _save_statements(
+    writer: Any, name: str, view: str, exists: bool, mode: str, options: Mapping[str, str]
+) -> list[str]:
+    columns = writer._write.partitioning_cols
+    partitions = f" PARTITIONED BY ({', '.join(map(quote, columns))})" if columns else ""
+    if mode == "overwrite" and "replacewhere" in options and exists:
+        return [f"INSERT INTO {name} REPLACE WHERE {options['replacewhere']} SELECT * FROM {view}"]
+    if mode == "overwrite" and exists and options.get("overwriteschema", "false").lower() != "true":
+        return [*_new_columns(writer, name, view, options), f"INSERT OVERWRITE {name} BY NAME SELECT * FROM {view}"]
+    if mode == "overwrite":
+        return [f"CREATE OR REPLACE TABLE {name}{partitions} AS SELECT * FROM {view}"]
+    if mode == "append" and exists:
+        return [*_new_columns(writer, name, view, options), f"INSERT INTO {name} BY NAME SELECT * FROM {view}"]
+    if mode == "ignore" and exists:
+        return []
+    return [f"CREATE TABLE {name}{partitions} AS SELECT * FROM {view}"]
+
+
+def _new_columns(writer: Any, name: str, view: str, options: Mapping[str, str]) -> list[str]:
+    """With mergeSchema, the statement that adds what the table lacks."""
+    if options.get("mergeschema", "false").lower() != "true":
+        return []
+    known = {column.lower() for column in writer._spark.table(name).columns}
+    fields = [f for f in writer._spark.table(view).schema.fields if f.name.lower() not in known]
+    added = ", ".join(f"{quote(f.name)} {f.dataType.simpleString()}" for f in fields)
+    return [f"ALTER TABLE {name} ADD COLUMNS ({added})"] if added else []
+
+
+def _insert_into(writer: Any, tableName: str, overwrite: bool | None = None) -> None:  # noqa: N803 - Spark's spelling
+    is_overwrite = overwrite if overwrite is not None else writer._write.mode == "overwrite"
+    with _Source(writer) as view:
+        writer._spark.sql(f"INSERT {'OVERWRITE' if is_overwrite else 'INTO'} {tableName} SELECT * FROM {view}")
+
+
+def _save_path(
+    writer: Any,
+    path: str | None = None,
+    format: str | None = None,  # noqa: A002 - Spark's spelling
+    mode: str | None = None,
+    partitionBy: Any = None,  # noqa: N803 - Spark's spelling
+    **options: Any,
+) -> None:
+    mode = _prepare_writer(writer, format, mode, partitionBy, options)
+    source = (writer._write.source or "delta").lower()
+    path = path or _write_options(writer).get("path")
+    if path is None:
+        raise AnalysisException("save() needs a path")
+    if source == "delta":
+        name = f"delta.{quote(path)}"
+        _save(writer, name, _is_delta(writer._spark, name), mode)
+        return
+    _ORIGINAL_SAVE(writer, writer._spark.workspace.locate(path))
+
+
+_ORIGINAL_SAVE = readwriter.DataFrameWriter.save
+
+
+def _is_delta(spark: Session, name: str) -> bool:
+    try:
+        spark.workspace.prepare(f"DESCRIBE DETAIL {name}")
+    except AnalysisException:
+        return False
+    return True
+
+
+def _write_to(kind: str) -> Any:
+    """One of the verbs of `df.writeTo(table)`."""
+
+    def write(writer: Any) -> None:
+        columns = [str(c._expr) for c in writer._write.partitioning_columns or ()]
+        by = f" PARTITIONED BY ({', '.join(map(quote, columns))})" if columns else ""
+        properties = ", ".join(f"'{k}' = '{v}'" for k, v in writer._write.table_properties.items())
+        made = f"{writer._table_name}{by}{f' TBLPROPERTIES ({properties})' if properties else ''}"
+        with _Source(writer) as view:
+            writer._spark.sql(
+                {
+                    "create": f"CREATE TABLE {made} AS SELECT * FROM {view}",
+                    "replace": f"CREATE OR REPLACE TABLE {made} AS SELECT * FROM {view}",
+                    "append": f"INSERT INTO {writer._table_name} BY NAME SELECT * FROM {view}",
+                    "overwrite_partitions": f"INSERT OVERWRITE {writer._table_name} BY NAME SELECT * FROM {view}",
+                }[kind]
+            )
+
+    return write
+
+
+# --- temp views -----------------------------------------------------------------------------------------------------
+
+
+def _noted(original: Any) -> Any:
+    """A method that makes a temp view, which the workspace must then leave alone."""
+
+    def make(frame: Any, name: str) -> None:
+        original(frame, name)
+        frame._session.workspace.temp_views.add(name.lower())
+
+    return make
+
+
+# --- the catalog ----------------------------------------------------------------------------------------------------
+
+
+class Catalog:
+    """`spark.catalog`, asked of the workspace."""
+
+    def __init__(self, spark: Session) -> None:
+        self._spark = spark
+
+    def _rows(self, statement: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self._spark.sql(statement).toArrow().to_pylist()
+        return rows
+
+    def currentCatalog(self) -> str:  # noqa: N802 - Spark's spelling
+        """The catalog of names with two parts."""
+        return str(self._rows("SELECT current_catalog() AS name")[0]["name"])
+
+    def currentDatabase(self) -> str:  # noqa: N802
+        """The schema of names with one part."""
+        return str(self._rows("SELECT current_schema() AS name")[0]["name"])
+
+    def setCurrentCatalog(self, catalogName: str) -> None:  # noqa: N802, N803
+        """USE CATALOG."""
+        self._spark.sql(f"USE CATALOG {quote(catalogName)}")
+
+    def setCurrentDatabase(self, dbName: str) -> None:  # noqa: N802, N803
+        """USE SCHEMA."""
+        self._spark.sql(f"USE SCHEMA {dbName}")
+
+    def tableExists(self, tableName: str, dbName: str | None = None) -> bool:  # noqa: N802, N803
+        """Whether a table, view or temp view has this name."""
+        name = f"{dbName}.{tableName}" if dbName else tableName
+        try:
+            self._spark.workspace.prepare(f"DESCRIBE TABLE {name}")
+        except AnalysisException as error:
+            if "_NOT_FOUND" in str(error):
+                return False
+            raise
+        return True
+
+    def databaseExists(self, dbName: str) -> bool:  # noqa: N802, N803
+        """Whether a schema has this name."""
+        try:
+            self._spark.workspace.prepare(f"DESCRIBE SCHEMA {dbName}")
+        except AnalysisException as error:
+            if "_NOT_FOUND" in str(error):
+                return False
+            raise
+        return True
+
+    def listCatalogs(self, pattern: str | None = None) -> list[Any]:  # noqa: N802
+        """The catalogs."""
+        return [types.SimpleNamespace(name=r["catalog"]) for r in self._rows(f"SHOW CATALOGS{_like(pattern)}")]
+
+    def listDatabases(self, pattern: str | None = None) -> list[Any]:  # noqa: N802
+        """The schemas of the current catalog."""
+        return [types.SimpleNamespace(name=r["databaseName"]) for r in self._rows(f"SHOW SCHEMAS{_like(pattern)}")]
+
+    def listTables(self, dbName: str | None = None, pattern: str | None = None) -> list[Any]:  # noqa: N802, N803
+        """The tables and temp views of a schema."""
+        rows = self._rows(f"SHOW TABLES{f' IN {dbName}' if dbName else ''}{_like(pattern)}")
+        return [
+            types.SimpleNamespace(
+                name=r["tableName"],
+                namespace=[r["database"]] if r["database"] else [],
+                database=r["database"] or None,
+                isTemporary=r["isTemporary"],
+                tableType="TEMPORARY" if r["isTemporary"] else "MANAGED",
+            )
+            for r in rows
+        ]
+
+    def listColumns(self, tableName: str, dbName: str | None = None) -> list[Any]:  # noqa: N802, N803
+        """The columns of a table."""
+        name = f"{dbName}.{tableName}" if dbName else tableName
+        rows = self._rows(f"DESCRIBE TABLE {name}")
+        return [
+            types.SimpleNamespace(name=r["col_name"], dataType=r["data_type"], description=r["comment"]) for r in rows
+        ]
+
+    def dropTempView(self, viewName: str) -> bool:  # noqa: N802, N803
+        """Drop a temp view; False when there was none."""
+        known = viewName.lower() in self._spark.workspace.temp_views
+        if known:
+            self._spark.sql(f"DROP VIEW {quote(viewName)}")
+            self._spark.workspace.temp_views.discard(viewName.lower())
+        return known
+
+    def refreshTable(self, tableName: str) -> None:  # noqa: N802, N803
+        """Nothing is cached here."""
+
+    def cacheTable(self, tableName: str, storageLevel: Any = None) -> None:  # noqa: N802, N803
+        """Nothing is cached here."""
+
+    def uncacheTable(self, tableName: str) -> None:  # noqa: N802, N803
+        """Nothing is cached here."""
+
+    def clearCache(self) -> None:  # noqa: N802
+        """Nothing is cached here."""
+
+
+def _like(pattern: str | None) -> str:
+    return f" LIKE '{pattern}'" if pattern else ""
+
+
+def _install(spark: Session) -> None:
+    """Make pyspark's readers and writers go through the workspace, and `delta.tables` importable."""
+    from brickyard.local.kernel import delta_tables
+
+    patches = {
+        readwriter.DataFrameReader: {"table": _read_table, "load": _load},
+        readwriter.DataFrameWriter: {"saveAsTable": _save_as_table, "insertInto": _insert_into, "save": _save_path},
+        readwriter.DataFrameWriterV2: {
+            "create": _write_to("create"),
+            "replace": _write_to("replace"),
+            "createOrReplace": _write_to("replace"),
+            "append": _write_to("append"),
+            "overwritePartitions": _write_to("overwrite_partitions"),
+        },
+        frames.DataFrame: {
+            name: _noted(getattr(frames.DataFrame, name)) for name in ("createOrReplaceTempView", "createTempView")
+        },
+    }
+    for class_, methods in patches.items():
+        for name, method in methods.items():
+            setattr(class_, name, method)
+    _publish(spark, delta_tables)
+
+
+def _publish(spark: Session, module: types.ModuleType) -> None:
+    package = types.ModuleType("delta")
+    setattr(package, "tables", module)  # noqa: B010 - a module's attribute, unknown to the checker
+    setattr(package, "DeltaTable", module.DeltaTable)  # noqa: B010
+    sys.modules["delta"] = package
+    sys.modules["delta.tables"] = module
+    module.DeltaTable.spark = spark
