@@ -16,7 +16,9 @@ import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.service import jobs
 
+from brickyard.kernel.errors import Conflict
 from brickyard.local import LocalWorkspace
+from brickyard.local.copies import locked
 from brickyard.local.runs.model import Attempt, Life, Outcome, Run, RunType, TaskKind, TaskSpec
 from brickyard.local.runs.scheduler import DRIVER_LOST, Scheduler
 from brickyard.local.runs.store import Store
@@ -40,6 +42,15 @@ def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
+        return False
+
+
+def unlocked(home: Path) -> bool:
+    """A process that was being started when its parent was killed holds the parent's lock until it has begun."""
+    try:
+        with locked(home):
+            return True
+    except Conflict:
         return False
 
 
@@ -93,6 +104,7 @@ def test_wherever_the_server_is_killed_the_run_ends_truly(tmp_path, make_bench, 
         time.sleep(delay)
         server.send_signal(signal.SIGKILL)
         server.wait()
+    until(lambda: unlocked(tmp_path))
     with LocalWorkspace(tmp_path) as again:
         run = make_bench(again.client()).ended(run_id)
         mark = tmp_path / "dbfs" / "mark"
