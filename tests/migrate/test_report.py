@@ -45,6 +45,7 @@ def edit(line: int, rule: str, before: str, after: str, **fields: Any) -> dict[s
         "class": "conditional",
         "verdict": "proven",
         "applied": True,
+        "proof": None,
         "reason": f"because of {rule}",
         "before": before,
         "after": after,
@@ -140,8 +141,24 @@ def document(path: str, outcome: str, **fields: Any) -> dict[str, Any]:
         "plan": plan,
         "preflight": {"rows": preflight_rows, "findings": []},
         "tasks": [
-            {"key": "original", "state": "SUCCESS", "error": None, "cell": None, "trace": None, "output": "28 groups"},
-            {"key": "refactored", "state": "SUCCESS", "error": None, "cell": None, "trace": None, "output": None},
+            {
+                "key": "original",
+                "state": "SUCCESS",
+                "message": None,
+                "error": None,
+                "cell": None,
+                "trace": None,
+                "output": "28 groups",
+            },
+            {
+                "key": "refactored",
+                "state": "SUCCESS",
+                "message": None,
+                "error": None,
+                "cell": None,
+                "trace": None,
+                "output": None,
+            },
         ],
         "reconciliation": [],
         "steps": [
@@ -217,6 +234,7 @@ BATCH = [
             {
                 "key": "refactored",
                 "state": "FAILED",
+                "message": None,
                 "error": "TABLE_OR_VIEW_NOT_FOUND",
                 "cell": 5,
                 "trace": f"Traceback {NASTY}",

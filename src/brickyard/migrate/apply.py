@@ -27,6 +27,25 @@ if TYPE_CHECKING:
 
 Result = dict[str, Any]
 
+
+def words(step: Step) -> str:
+    """Say in the timeline what a step has done."""
+    match step:
+        case CreateSchema(catalog=catalog, schema=schema):
+            return f"created schema {catalog}.{schema}"
+        case CreateVolume(catalog=catalog, schema=schema, volume=volume):
+            return f"created volume {catalog}.{schema}.{volume}"
+        case CloneTable(source=source, version=version, target=target):
+            return f"cloned {source} at version {version} to {target}"
+        case CreateView(target=target):
+            return f"pinned {target}"
+        case ImportNotebook(path=path):
+            return f"imported {path}"
+        case SubmitRun(name=name):
+            return f"submitted {name}"
+    assert_never(step)
+
+
 # ── look ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

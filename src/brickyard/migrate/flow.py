@@ -29,14 +29,14 @@ from brickyard.kernel.errors import (
 )
 from brickyard.kernel.names import TableName
 from brickyard.kernel.progress import Report, Step, silent
+from brickyard.kernel.terminal import plain
 from brickyard.migrate import apply, observe, report, store
 from brickyard.migrate.journal import Work
 from brickyard.migrate.model.inputs import PlanOptions, Source, parse_mapping
-from brickyard.migrate.model.nouns import Outcome, Plan, Severity
+from brickyard.migrate.model.nouns import Outcome, Plan, Severity, Verdict
 from brickyard.migrate.model.pack import parse_pack, read_pack, shipped_packs
 from brickyard.migrate.model.runs import (
     CloneTable,
-    ImportNotebook,
     Pair,
     Preflight,
     RunRequest,
@@ -46,7 +46,7 @@ from brickyard.migrate.model.runs import (
     Task,
     World,
 )
-from brickyard.migrate.plan import plan_notebooks, preflight, rehearse, steps, verdict
+from brickyard.migrate.plan import plan_notebooks, preflight, proof, rehearse, steps, verdict
 from brickyard.migrate.plan.reconcile import Tolerance
 from brickyard.migrate.plan.rehearse import NotIsolated, Planned, Stage
 from brickyard.migrate.plan.steps import ORIGINAL, REFACTORED, Place
@@ -272,12 +272,14 @@ def _migrate(work: Work) -> Ending:
     """The eight steps of a migration, in order."""
     planned = _planned(work)  # 1, 2: refactor and map
     found = steps.pairs(planned.references)
-    world = _observed(work, found)  # 3, 4: validate sources and targets
+    world = _observed(work, found, planned)  # 3, 4: validate sources and targets
+    planned = planned.informed(world)
     checked = _checked(work, planned, found, world)
     place = _placed(work, found, world)
     if place is None:
         ending = Ending(Outcome.UNPROVED, "no-targets", "the notebook writes no table, so there is nothing to compare")
         return _told(work, planned, checked, found, ending)
+    planned = _proved(work, planned, world, place)
     try:
         stages = _stages(work, planned, found, world, place)  # 5: two copies, each in a place of its own
     except NotIsolated as error:
@@ -314,12 +316,13 @@ def _parameters(work: Work) -> dict[str, str]:
 # ── 3, 4: validate ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _observed(work: Work, found: Sequence[Pair]) -> World:
+def _observed(work: Work, found: Sequence[Pair], planned: Planned) -> World:
     """Look at the workspace once for each attempt: the versions that are seen then are the ones that are read."""
 
     def look() -> dict[str, Any]:
-        world = observe.world(work.eyes, found, work.context.clock())
-        return {"world": _WORLD.dump_python(world, mode="json")}
+        world = observe.world(work.eyes, found, work.context.clock(), planned.canonical)
+        words = f"looked at {report.plural(len(world.objects) + len(world.functions), 'object')}"
+        return {"told": words, "world": _WORLD.dump_python(world, mode="json")}
 
     return _WORLD.validate_python(work.once("observe", look)["world"])
 
@@ -331,7 +334,8 @@ def _checked(work: Work, planned: Planned, found: Sequence[Pair], world: World) 
         checked = replace(checked, findings=(*checked.findings, *preflight.refuse_onto(found, world)))
     halts = (*(f for f in planned.main.findings if f.severity is Severity.HALT), *checked.halts)
     work.keep(preflight=checked)
-    work.once("check", lambda: {"halts": [f.code for f in halts]})
+    words = f"checked {report.plural(len(checked.rows), 'object')}: {report.plural(len(halts), 'critical finding')}"
+    work.once("check", lambda: {"told": words})
     if halts:
         more = f" (and {len(halts) - 1} more)" if len(halts) > 1 else ""
         ending = Ending(Outcome.HALTED, halts[0].code, halts[0].message + more)
@@ -357,6 +361,23 @@ def _placed(work: Work, found: Sequence[Pair], world: World) -> Place | None:
     return place
 
 
+def _proved(work: Work, planned: Planned, world: World, place: Place) -> Planned:
+    """Execute the edits that can be, before and after, on generated rows; what a counterexample refutes is not made."""
+
+    def settle() -> dict[str, Any]:
+        columns = {o.name.folded(): o.columns for o in world.objects if o.columns}
+        trials = proof.build(planned.main, columns, steps.scratch(place))
+        rulings = plain(proof.settle(trials, lambda statement: work.eyes.sql(statement).values))
+        proven = sum(ruling["verdict"] == Verdict.PROVEN for ruling in rulings.values())
+        return {"told": f"proved {proven} of {report.plural(len(rulings), 'rewrite')}", "rulings": rulings}
+
+    rulings = work.once("prove", settle)["rulings"]
+    verdicts = {group: Verdict(ruling["verdict"]) for group, ruling in rulings.items()}
+    proved = planned.informed(world, verdicts)
+    work.keep(plan=report.plan_document(proved.main, {group: r["reason"] for group, r in rulings.items()}))
+    return proved
+
+
 def _stages(work: Work, planned: Planned, found: Sequence[Pair], world: World, place: Place) -> tuple[Stage, ...]:
     lay_out = rehearse.onto if work.request.onto_targets else rehearse.rehearsal
     return lay_out(planned, found, world, place)
@@ -374,10 +395,6 @@ def _prepared(work: Work, stages: Sequence[Stage]) -> None:
             _take_back(work)
             code = "clone-failed" if isinstance(step, CloneTable) else "rehearsal-failed"
             raise GuardRefused(f"{error.message}; what the run had made was dropped", code=code) from error
-    clones = sum(isinstance(step, CloneTable) for step in made)
-    notebooks = sum(isinstance(step, ImportNotebook) for step in made)
-    words = f"cloned {report.plural(clones, 'table')}, imported {report.plural(notebooks, 'notebook')}"
-    work.once("prepared", lambda: {"told": words})
 
 
 def _take_back(work: Work) -> None:
@@ -431,7 +448,7 @@ def _judged(
     tasks = observe.results(work.eyes, job_run)
     moved = observe.moved(work.eyes, preflight.pins(world))
     findings = verdict.moved_findings(moved, observe.run_ids(job_run))
-    ending = verdict.run_ending(observe.life_cycle(job_run), observe.state_message(job_run), tasks)
+    ending = verdict.run_ending(tasks)
     compared: tuple[TableComparison, ...] = ()
     if ending is None or ending.outcome is not Outcome.FAILED:
         ran = {task.key for task in tasks if task.succeeded}

@@ -55,12 +55,6 @@ class Work:
         with self.context.metadata.transaction() as tx:
             self.context.queue.checkpoint(tx)
 
-    def tell(self, kind: str, message: str, **detail: Any) -> None:
-        """Add a line to the timeline."""
-        with self.context.metadata.transaction() as tx:
-            self.context.queue.checkpoint(tx)
-            store.tell(tx, self.run, self.context.clock(), kind, message, detail or None)
-
     def keep(self, **documents: Any) -> None:
         """Remember a document of the run."""
         with self.context.metadata.transaction() as tx:
@@ -68,7 +62,10 @@ class Work:
             store.keep(tx, self.run.id, **plain(documents))
 
     def once(self, key: str, do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Do something that changes nothing outside, unless this attempt has its answer already."""
+        """Do something that can be repeated, unless this attempt has its answer already.
+
+        What the answer holds under `told` becomes a line of the timeline.
+        """
         line = self._intend(key, key)
         if line.done_at:
             return line.result or {}
@@ -82,7 +79,8 @@ class Work:
         if line.done_at:
             return line.result or {}
         result, adopted = _adopt_or_do(self.eyes, step, look_first=not line.new)
-        self._done(step.key, result, adopted=adopted)
+        told = {"told": f"{apply.words(step)}{' (found from before)' if adopted else ''}"}
+        self._done(step.key, told | result, adopted=adopted)
         return result
 
     def _intend(self, key: str, kind: str) -> store.StoredStep:
@@ -91,9 +89,12 @@ class Work:
             return store.intend(tx, self.run, key, kind, self.context.clock())
 
     def _done(self, key: str, result: dict[str, Any], *, adopted: bool) -> None:
+        at = self.context.clock()
         with self.context.metadata.transaction() as tx:
             self.context.queue.checkpoint(tx)
-            store.done(tx, self.run, key, self.context.clock(), plain(result), adopted=adopted)
+            store.done(tx, self.run, key, at, plain(result), adopted=adopted)
+            if "told" in result:
+                store.tell(tx, self.run, at, key.partition(":")[0], result["told"])
 
 
 def _adopt_or_do(eyes: Eyes, step: Step, *, look_first: bool) -> tuple[dict[str, Any], bool]:

@@ -29,7 +29,7 @@ from brickyard.migrate.model.runs import (
     World,
 )
 from brickyard.migrate.plan import reconcile
-from brickyard.migrate.plan.isolate import view_bases
+from brickyard.migrate.plan.isolate import Canonical, view_bases
 from brickyard.migrate.plan.preflight import replaces_all
 from brickyard.migrate.plan.reconcile import Side, Summary, Tolerance
 from brickyard.workspace import Rows, run_sql, translated
@@ -63,11 +63,14 @@ class Eyes:
 # ── the world of a notebook ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def world(eyes: Eyes, pairs: Sequence[Pair], at: datetime) -> World:
-    """Look at everything a notebook names under both names, and at everything under its views."""
+def world(eyes: Eyes, pairs: Sequence[Pair], at: datetime, canonical: Canonical) -> World:
+    """Look at everything a notebook names under both names, and at everything under its views.
+
+    What a view calls by another catalog's name is looked at under its *canonical* one.
+    """
     names = [n for p in pairs if p.kind is not Kind.FUNCTION for n in (p.original, p.refactored)]
     functions = [n for p in pairs if p.kind is Kind.FUNCTION for n in (p.original, p.refactored)]
-    objects = _closure(eyes, names)
+    objects = _closure(eyes, names, canonical)
     lineage = _lineage(eyes, [o.name for o in objects])
     return World(
         objects=tuple(replace(o, lineage=lineage.get(str(o.name).lower(), ())) for o in objects),
@@ -78,12 +81,13 @@ def world(eyes: Eyes, pairs: Sequence[Pair], at: datetime) -> World:
     )
 
 
-def _closure(eyes: Eyes, names: Iterable[TableName]) -> list[Observed]:
+def _closure(eyes: Eyes, names: Iterable[TableName], canonical: Canonical) -> list[Observed]:
     """Look at the names, then at what the views among them read, until nothing is new."""
     found: dict[TableName, Observed] = {}
     wanted = {name.folded(): name for name in names}
     while wanted:
-        seen = _together(lambda name: table(eyes, name), wanted.values())
+        looked = _together(lambda name: table(eyes, name), wanted.values())
+        seen = [replace(o, bases=tuple(map(canonical, o.bases))) for o in looked]
         found |= {o.name.folded(): o for o in seen}
         bases = {base.folded(): base for o in seen for base in o.bases}
         wanted = {key: name for key, name in bases.items() if key not in found}
@@ -138,7 +142,6 @@ def _described(name: TableName, rows: Rows) -> Observed:
         provider=details.get("Provider"),
         owner=details.get("Owner"),
         created_at=details.get("Created Time"),
-        modified_at=details.get("Last Altered") or details.get("Last Access"),
         columns=columns,
         view_text=text,
         view_catalog=catalog,
@@ -191,7 +194,9 @@ def _with_history(eyes: Eyes, seen: Observed) -> Observed:
         return replace(seen, history_error=error.message)
     except WorkspaceRefused as error:
         return replace(seen, history_error=error.message)
-    return replace(seen, history=commits, version=max((c.version for c in commits), default=None))
+    newest = max(commits, key=lambda c: c.version, default=None)
+    modified = newest.at.isoformat() if newest else None
+    return replace(seen, history=commits, version=newest.version if newest else None, modified_at=modified)
 
 
 def _commit(row: Mapping[str, Any]) -> Commit:
@@ -373,27 +378,16 @@ def _task_result(eyes: Eyes, task: Any) -> TaskResult:
     except BrickyardError as error:
         return TaskResult(task.task_key, word, message or error.message)
     trace = _ANSI.sub("", output.error_trace) if output.error_trace else None
-    error = output.error or (None if word == "SUCCESS" else message)
-    cell = _CELL.search(f"{error or ''}\n{trace or ''}")
+    cell = _CELL.search(f"{output.error or ''}\n{trace or ''}")
     result = output.notebook_output.result if output.notebook_output else None
-    return TaskResult(task.task_key, word, error, int(cell[1]) if cell else None, trace, result or None)
+    at = int(cell[1]) if cell else None
+    return TaskResult(task.task_key, word, message, output.error or None, at, trace, result or None)
 
 
 def run_ids(run: Run) -> frozenset[str]:
     """Every id by which a table's history may name a run."""
     ids = [run.run_id, *(t.run_id for t in run.tasks or [])]
     return frozenset(str(i) for i in ids if i)
-
-
-def life_cycle(run: Run) -> str:
-    """The life-cycle state of a run."""
-    state = run.state.life_cycle_state if run.state else None
-    return state.value if state else ""
-
-
-def state_message(run: Run) -> str | None:
-    """What the workspace says of a run's end."""
-    return (run.state.state_message if run.state else None) or None
 
 
 def moved(eyes: Eyes, pins: Mapping[TableName, int]) -> dict[TableName, Commit]:

@@ -76,10 +76,14 @@ def summary(run: Run) -> dict[str, Any]:
     return {**plain({name: getattr(run, name) for name in _FIELDS}), "batch": run.batch_id}
 
 
-def plan_document(plan: NotebookPlan) -> dict[str, Any]:
-    """A notebook's plan in the format of `plan --output json`, with its cells before and after."""
-    cells = plan.notebook.cells if plan.notebook else ()
-    return {**documents.document(plan), "cells": [_cell(plan, cell) for cell in cells]}
+def plan_document(plan: NotebookPlan, reasons: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A notebook's plan in the format of `plan --output json`, with its cells before and after.
+
+    *reasons* say of groups of edits what their proof has shown.
+    """
+    made = documents.document(plan)
+    made["edits"] = [{**edit, "proof": (reasons or {}).get(edit["group"])} for edit in made["edits"]]
+    return {**made, "cells": [_cell(plan, cell) for cell in (plan.notebook.cells if plan.notebook else ())]}
 
 
 def _cell(plan: NotebookPlan, cell: Cell) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 
 from brickyard.metadata import METADATA
 from brickyard.migrate.model.nouns import Outcome
@@ -27,7 +26,7 @@ batches = sa.Table(
     sa.Column("created_at", _NOW, nullable=False),
     sa.Column("workspace", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
-    sa.Column("request", JSONB, nullable=False),  # without the notebooks
+    sa.Column("request", sa.JSON(none_as_null=True), nullable=False),  # without the notebooks
 )
 
 sources = sa.Table(
@@ -56,10 +55,10 @@ runs = sa.Table(
     sa.Column("created_at", _NOW, nullable=False),
     sa.Column("started_at", _NOW),
     sa.Column("finished_at", _NOW),
-    sa.Column("plan", JSONB),
-    sa.Column("preflight", JSONB),
-    sa.Column("world", JSONB),  # what was observed, so that a takeover decides from the same facts
-    sa.Column("result", JSONB),  # reconciliation, output, what was not proved
+    sa.Column("plan", sa.JSON(none_as_null=True)),
+    sa.Column("preflight", sa.JSON(none_as_null=True)),
+    sa.Column("world", sa.JSON(none_as_null=True)),  # what was observed, so that a takeover decides from the same facts
+    sa.Column("result", sa.JSON(none_as_null=True)),  # reconciliation, output, what was not proved
     sa.CheckConstraint(f"status IN ({_listed(RunStatus)})", name="status_known"),
     sa.CheckConstraint(f"outcome IN ({_listed(Outcome)})", name="outcome_known"),
     sa.CheckConstraint("(status = 'finished') = (outcome IS NOT NULL)", name="outcome_when_finished"),
@@ -83,7 +82,7 @@ steps = sa.Table(
     sa.Column("intended_at", _NOW, nullable=False),
     sa.Column("done_at", _NOW),
     sa.Column("adopted", sa.Boolean, nullable=False),
-    sa.Column("result", JSONB),
+    sa.Column("result", sa.JSON(none_as_null=True)),
 )
 
 events = sa.Table(
@@ -95,6 +94,6 @@ events = sa.Table(
     sa.Column("at", _NOW, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("message", sa.Text, nullable=False),
-    sa.Column("detail", JSONB),
+    sa.Column("detail", sa.JSON(none_as_null=True)),
 )
 sa.Index("ix_migrate_events_run_id_id", events.c.run_id, events.c.id)

@@ -332,10 +332,11 @@ Step = CreateSchema | CreateVolume | CloneTable | CreateView | ImportNotebook | 
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """How one notebook of a submitted run ended."""
+    """How one notebook of a submitted run ended; `message` is the workspace's word, `error` the notebook's own."""
 
     key: str
     state: str
+    message: str | None = None
     error: str | None = None
     cell: int | None = None
     trace: str | None = None

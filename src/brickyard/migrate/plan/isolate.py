@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from brickyard.dbsql.model import Kind, Reference, Side
 from brickyard.dbsql.parse import parse
@@ -12,6 +12,8 @@ from brickyard.migrate.model.nouns import ReferenceRow
 from brickyard.migrate.model.pack import PathRule, RulePack
 from brickyard.migrate.plan.steps import PREFIX, VOLUME, Names, Place
 from brickyard.notebooks.model import Span
+
+Canonical = Callable[[TableName], TableName]  # the one name of a legacy object that is seen through several catalogs
 
 # ── views ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -22,9 +24,9 @@ def view_bases(text: str, catalog: str, schema: str) -> tuple[TableName, ...]:
     return tuple(dict.fromkeys(name for name in found if name))
 
 
-def view_query(text: str, catalog: str, schema: str, names: Names) -> str:
+def view_query(text: str, catalog: str, schema: str, names: Names, canonical: Canonical) -> str:
     """The view's text with every table it reads under its rehearsal name, and functions under their full names."""
-    edits = [(r.span, _view_name(r, catalog, schema, names)) for r in _references(text)]
+    edits = [(r.span, _view_name(r, catalog, schema, names, canonical)) for r in _references(text)]
     return replaced(text, [(span, new) for span, new in edits if new])
 
 
@@ -33,13 +35,13 @@ def _references(text: str) -> Iterator[Reference]:
         yield from statement.references
 
 
-def _view_name(reference: Reference, catalog: str, schema: str, names: Names) -> str | None:
+def _view_name(reference: Reference, catalog: str, schema: str, names: Names, canonical: Canonical) -> str | None:
     full = _full(reference, catalog, schema)
     if full is None:
         return None
     if reference.kind is Kind.FUNCTION:
         return str(full) if len(reference.parts) > 1 else None
-    return str(names.get(full.folded(), full))
+    return str(names.get(canonical(full).folded(), full))
 
 
 def _full(reference: Reference, catalog: str, schema: str) -> TableName | None:

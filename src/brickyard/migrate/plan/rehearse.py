@@ -12,9 +12,10 @@ from brickyard.dbsql.model import Side
 from brickyard.kernel.errors import GuardRefused
 from brickyard.kernel.names import TableName
 from brickyard.migrate.model.inputs import PlanOptions, Source
-from brickyard.migrate.model.nouns import NotebookPlan, ReferenceRow
-from brickyard.migrate.model.runs import Pair, Step, World
-from brickyard.migrate.plan import isolate, names, plan_notebooks, steps
+from brickyard.migrate.model.nouns import NotebookPlan, ReferenceRow, Verdict
+from brickyard.migrate.model.runs import Access, Pair, Step, World
+from brickyard.migrate.plan import draft, finish, isolate, names, plan_notebooks, steps
+from brickyard.migrate.plan.notebooks import Known
 from brickyard.migrate.plan.reading import Library
 from brickyard.migrate.plan.steps import ORIGINAL, REFACTORED, Place
 
@@ -52,6 +53,18 @@ class Planned:
         """The refactored name of a legacy object that is read."""
         return names.target(name, Side.READ, self.options).name
 
+    def canonical(self, name: TableName) -> TableName:
+        """The name by which the rule pack speaks of a legacy object."""
+        parts = (name.catalog, name.schema, name.name)
+        return names.original(parts, None, None, self.options.pack) or name
+
+    def informed(self, world: World, verdicts: Mapping[str, Verdict] | None = None) -> Planned:
+        """The plan settled once more, with what the workspace shows and what was proved."""
+        path = self.main.path
+        made = draft(Source(path, self.main.original_bytes), self.options, Library(self.originals), (), _known(world))
+        main = finish(made, verdicts or {})
+        return replace(self, main=main, all=tuple(main if plan.path == path else plan for plan in self.all))
+
 
 def plan_closure(sources: Mapping[str, bytes], path: str, options: PlanOptions) -> Planned:
     """Plan a notebook together with those it runs, at any depth."""
@@ -64,6 +77,18 @@ def plan_closure(sources: Mapping[str, bytes], path: str, options: PlanOptions) 
         if not new:
             return Planned(next(p for p in plans if p.path == path), plans, options)
         wanted += new
+
+
+def _known(world: World) -> Known:
+    """What the conditions of rewrites ask of the workspace."""
+    return Known(
+        {str(o.name).lower(): "VIEW" if o.is_view else "TABLE" for o in world.objects if o.access is Access.PRESENT},
+        {
+            str(o.name).lower(): frozenset(str(base).lower() for base in steps.views_under(o.name, world))
+            for o in world.objects
+            if o.is_view
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +122,9 @@ def _stage(planned: Planned, found: Sequence[Pair], world: World, place: Place, 
     files = isolate.written_files(planned.references, place, side)
     texts = _isolated(planned, layout, files)
     views = {
-        o.name.folded(): isolate.view_query(o.view_text, o.view_catalog or "", o.view_schema or "", layout.names)
+        o.name.folded(): isolate.view_query(
+            o.view_text, o.view_catalog or "", o.view_schema or "", layout.names, planned.canonical
+        )
         for o in world.objects
         if o.view_text and o.name.folded() in layout.names
     }

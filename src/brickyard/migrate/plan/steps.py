@@ -121,6 +121,11 @@ def rehearsed(place: Place, side: str, objects: Iterable[TableName]) -> dict[Tab
     return names
 
 
+def scratch(place: Place) -> TableName:
+    """Where edits are proved: a catalog, and the start of the names of schemas that are dropped again."""
+    return TableName(place.catalog, place.schema("proof"), "")
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """One side of a rehearsal: the names its notebook uses, and what they are in the side's own schema."""

@@ -21,24 +21,27 @@ class Ending:
     message: str | None = None
 
 
-def run_ending(life_cycle: str, message: str | None, tasks: Sequence[TaskResult]) -> Ending | None:
+def run_ending(tasks: Sequence[TaskResult]) -> Ending | None:
     """How the submitted run has settled the matter by itself; None when the tables are to be compared."""
     by_key = {task.key: task for task in tasks}
     refactored, original = by_key.get(REFACTORED), by_key.get(ORIGINAL)
-    if refactored is not None and refactored.succeeded:
-        return (
-            None if original is None or original.succeeded else _failed(original, Outcome.UNPROVED, "original-failed")
-        )
-    if refactored is None or "INTERNAL_ERROR" in (life_cycle, refactored.state):
-        return Ending(Outcome.FAILED, "run-lost", f"the run was lost: {message or 'the workspace does not say why'}")
-    if refactored.state in ("CANCELED", "TIMEDOUT"):
-        return Ending(Outcome.FAILED, "run-stopped", f"the run was stopped from outside ({refactored.state})")
-    return _failed(refactored, Outcome.FAILED, "notebook-failed")
+    for task in (t for t in (refactored, original) if t is not None and not t.succeeded):
+        if task.state in ("CANCELED", "TIMEDOUT"):
+            return Ending(
+                Outcome.FAILED, "run-stopped", f"the {task.key} notebook was stopped from outside ({task.state})"
+            )
+        if task.error is None:
+            return Ending(Outcome.FAILED, "run-lost", f"the {task.key} notebook was lost: {task.message or task.state}")
+    if refactored is None:
+        return Ending(Outcome.FAILED, "run-lost", "the run holds no refactored notebook")
+    if not refactored.succeeded:
+        return _failed(refactored, Outcome.FAILED, "notebook-failed")
+    return None if original is None or original.succeeded else _failed(original, Outcome.UNPROVED, "original-failed")
 
 
 def _failed(task: TaskResult, outcome: Outcome, code: str) -> Ending:
     where = f" in cell {task.cell}" if task.cell else ""
-    return Ending(outcome, code, f"the {task.key} notebook failed{where}: {task.error or task.state}")
+    return Ending(outcome, code, f"the {task.key} notebook failed{where}: {task.error}")
 
 
 def outcome(compared: Sequence[TableComparison], before: Ending | None) -> Ending:

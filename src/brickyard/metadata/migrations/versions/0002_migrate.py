@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0002"
 down_revision = "0001"
@@ -28,7 +27,7 @@ def _batches() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("workspace", sa.Text, nullable=False),
         sa.Column("title", sa.Text, nullable=False),
-        sa.Column("request", JSONB, nullable=False),
+        sa.Column("request", sa.JSON, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_migrate_batches"),
     )
 
@@ -62,10 +61,10 @@ def _runs() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True)),
         sa.Column("finished_at", sa.DateTime(timezone=True)),
-        sa.Column("plan", JSONB),
-        sa.Column("preflight", JSONB),
-        sa.Column("world", JSONB),
-        sa.Column("result", JSONB),
+        sa.Column("plan", sa.JSON),
+        sa.Column("preflight", sa.JSON),
+        sa.Column("world", sa.JSON),
+        sa.Column("result", sa.JSON),
         sa.PrimaryKeyConstraint("id", name="pk_migrate_runs"),
         _belongs("runs", "batch"),
         sa.CheckConstraint(
@@ -99,7 +98,7 @@ def _steps() -> None:
         sa.Column("intended_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("done_at", sa.DateTime(timezone=True)),
         sa.Column("adopted", sa.Boolean, nullable=False),
-        sa.Column("result", JSONB),
+        sa.Column("result", sa.JSON),
         sa.PrimaryKeyConstraint("run_id", "attempt", "key", name="pk_migrate_steps"),
         _belongs("steps", "run"),
     )
@@ -114,7 +113,7 @@ def _events() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("message", sa.Text, nullable=False),
-        sa.Column("detail", JSONB),
+        sa.Column("detail", sa.JSON),
         sa.PrimaryKeyConstraint("id", name="pk_migrate_events"),
         _belongs("events", "run"),
     )
