@@ -272,3 +272,14 @@ def test_templates_are_parsed_where_their_holes_stand_for_a_value_or_a_clause(te
     (statement,) = parse(text).statements
     assert statement.error is None
     assert statement.tree is not None
+
+
+def test_text_that_is_nested_too_deeply_is_an_error_of_its_statement() -> None:
+    script = parse(f"select {'(' * 3000}1{')' * 3000}; select * from a.b")
+    assert [s.error is None for s in script.statements] == [False, True]
+
+
+@pytest.mark.parametrize("text", ["select 1" + " + 1" * 3000, "select 1" + " union all select 1" * 600])
+def test_long_statements_are_read(text: str) -> None:
+    (statement,) = parse(text).statements
+    assert statement.verb == "SELECT"

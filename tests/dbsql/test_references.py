@@ -124,6 +124,8 @@ QUERIES = {
     ],
     "select if(x in (select y from a.b), 1, 2)": ["a.b read relation"],
     "select * from a.b as left_ join c.d right on 1=1": ["a.b read relation", "c.d read relation"],
+    "select table, values, t.from, x as table from a.b where table like 'x' and table = 1": ["a.b read relation"],
+    "select map('a', 1), (map('b', 2)), reduce(xs, 0, (a, b) -> a + b) from a.b": ["a.b read relation"],
     "explain extended select * from a.b": ["a.b read relation"],
     "select /*+ broadcast(b) */ * from a.b": ["a.b read relation"],
     "select * from a.b natural join c.d full outer join e.f on true": [
@@ -219,6 +221,12 @@ STATEMENTS = {
         "a.b write table",
         "c.d read relation",
     ],
+    "create table a.b (table string, from_ int, x int default c.f(1), values string)": [
+        "a.b write table",
+        "c.f read function",
+    ],
+    "insert into a.b (table, values) select 1, 2 from c.d": ["a.b write relation", "c.d read relation"],
+    "with q as (select 1) insert into identifier(:t) select * from q": [":t write relation"],
     "create table a.b like c.d": ["a.b write table", "c.d read table"],
     "create table a.b (i int, constraint k foreign key (i) references c.d (i))": ["a.b write table", "c.d read table"],
     "create or replace table a.b deep clone c.d version as of 3": ["a.b write table", "c.d read relation"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from brickyard.dbsql.grammar import read
+from brickyard.dbsql.grammar import MAX_DEPTH, read
 from brickyard.dbsql.model import Hole, Script, Statement
 from brickyard.dbsql.reader import Reader
 from brickyard.dbsql.split import split
@@ -39,6 +39,8 @@ def _statement(masked: Masked, tokens: list[Token], index: int, known: dict[str,
     parsed = Parsed()
     if bad := next((t for t in tokens if t.kind is TokenKind.BAD), None):
         parsed = Parsed(None, "a string or quoted name does not end", bad.start)
+    elif reader.depth > MAX_DEPTH:
+        parsed = Parsed(None, f"parentheses are nested more than {MAX_DEPTH} deep", span.start)
     elif trees and clauses.has_tree:
         parsed = parse_tree(reader, span)
     markers = tuple(

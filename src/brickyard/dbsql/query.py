@@ -10,7 +10,7 @@ from brickyard.dbsql.reader import Entry, Frame, Reader, _Pending, with_version
 from brickyard.dbsql.tokens import MASK, Token, TokenKind, tokenize
 from brickyard.notebooks.model import Span
 
-QUERY_STARTS = frozenset(("SELECT", "WITH", "FROM", "VALUES", "TABLE", "MAP", "REDUCE"))
+QUERY_STARTS = frozenset(("SELECT", "WITH", "FROM", "VALUES", "TABLE"))
 _SET_OPERATORS = frozenset(("UNION", "EXCEPT", "INTERSECT", "MINUS"))
 _CLAUSES = (
     "WHERE",
@@ -63,9 +63,21 @@ _NO_NAME = frozenset(
         "USING",
     )
 )
+_AFTER_COLUMN = _NO_ALIAS | _NO_NAME | {"LIKE", "ILIKE", "RLIKE", "IS", "IN", "BETWEEN", "NOT", "ASC", "DESC"}
+_BEFORE_TABLE = frozenset(("(", "=>", "ALL", "DISTINCT", *_SET_OPERATORS))
 _CHANGE_FUNCTIONS = frozenset(("TABLE_CHANGES", "TABLE_CHANGES_BY_PATH"))
 _OPERATORS = frozenset(("+", "-", "*", "/", "||", "::", "%"))
 _HINT = re.compile(r"/\*\+(.*?)\*/", re.DOTALL)
+
+
+def starts_query(reader: Reader, at: int) -> bool:
+    """Whether a query begins at *at*, inside of any parentheses that open there."""
+    while reader.word(at) == "(":
+        at += 1
+    word, follows = reader.word(at), reader.word(at + 1)
+    if word == "TABLE":
+        return reader.is_name(at + 1) and follows not in _AFTER_COLUMN
+    return word in QUERY_STARTS and follows not in (",", ")", "=", ".")
 
 
 def walk(
@@ -73,6 +85,14 @@ def walk(
 ) -> None:
     """Walk the query in the token range; *frame* holds relations already in scope, such as a MERGE target."""
     _Walk(reader, end, frame or Frame(), ctes).run(first)
+
+
+def walk_columns(reader: Reader, first: int, end: int) -> None:
+    """Find what the foreign keys of a list of columns point to."""
+    walker = _Walk(reader, end, Frame(), frozenset())
+    for at in range(first, end):
+        if reader.word(at) == "REFERENCES":
+            walker.on_references(at)
 
 
 def walk_from_list(reader: Reader, first: int, end: int, frame: Frame, ctes: AbstractSet[str] = frozenset()) -> None:
@@ -92,9 +112,11 @@ class _Walk:
         self.ctes = ctes
         self.clauses = clauses
         self.in_from = False
+        self.first = 0
 
     def run(self, at: int) -> None:
         """Walk from *at* to the end of the extent."""
+        self.first = at
         while at < self.end:
             at = self.step(at)
 
@@ -162,8 +184,7 @@ class _Walk:
 
     def on_set_operator(self, at: int) -> int:
         """A set operator begins a new SELECT with relations of its own; `* EXCEPT (…)` does not."""
-        follows = self.reader.word(at + 1)
-        if follows == "(" and self._first_word(at + 1) not in QUERY_STARTS:
+        if self.reader.word(at + 1) == "(" and not starts_query(self.reader, at + 1):
             return at + 1
         self.frame = Frame(self.frame.parent)
         self.in_from = False
@@ -202,24 +223,26 @@ class _Walk:
         if not reader.is_name(at):
             return None
         at += 1
-        if reader.word(at) == "(" and self._first_word(at) not in QUERY_STARTS:
+        if reader.word(at) == "(" and not starts_query(reader, at):
             at = reader.close(at) + 1
         if reader.word(at) == "MAX":
             at += 4
         if reader.word(at) == "AS":
             at += 1
-        return at if reader.word(at) == "(" and self._first_word(at) in QUERY_STARTS else None
+        return at if reader.word(at) == "(" and starts_query(self.reader, at) else None
 
     def on_table(self, at: int) -> int:
         """TABLE names a relation: `TABLE t`, or `TABLE(t)` as an argument."""
         reader = self.reader
         if reader.word(at + 1) == "(":
             close = reader.close(at + 1)
-            if self._first_word(at + 1) in QUERY_STARTS:
+            if starts_query(self.reader, at + 1):
                 return self.group(at + 1)
             _Walk(reader, close, self.frame, self.ctes).relation(at + 2)
             return close + 1
-        return self.relation(at + 1) if reader.is_name(at + 1) else at + 1
+        may_name = at == self.first or reader.word(at - 1) in _BEFORE_TABLE
+        is_name = reader.is_name(at + 1) and reader.word(at + 1) not in _AFTER_COLUMN
+        return self.relation(at + 1) if may_name and is_name else at + 1
 
     def on_insert(self, at: int) -> int:
         """A multi-insert names its targets after the common FROM."""
@@ -228,6 +251,9 @@ class _Walk:
             return at + 1
         at += 3 if reader.word(at + 2) == "TABLE" else 2
         self.in_from = False
+        if reader.word(at) == "IDENTIFIER" and reader.word(at + 1) == "(":
+            reader.add(reader.identifier(at, Side.WRITE, Kind.RELATION))
+            return reader.close(at + 1) + 1
         if not reader.is_name(at):
             return at
         end = reader.chain(at)
@@ -258,7 +284,7 @@ class _Walk:
     def group(self, at: int) -> int:
         """Walk what a pair of parentheses holds: a subquery, or an expression."""
         close = self.reader.close(at)
-        if self._first_word(at) in QUERY_STARTS:
+        if starts_query(self.reader, at):
             _Walk(self.reader, close, Frame(self.frame), self.ctes).run(at + 1)
         else:
             _Walk(self.reader, close, self.frame, self.ctes, clauses=False).run(at + 1)
@@ -310,7 +336,7 @@ class _Walk:
     def _parenthesised(self, at: int) -> int:
         reader = self.reader
         close = reader.close(at)
-        if self._first_word(at) in QUERY_STARTS:
+        if starts_query(self.reader, at):
             _Walk(reader, close, Frame(self.frame), self.ctes).run(at + 1)
         else:
             walk_from_list(reader, at + 1, close, self.frame, self.ctes)
@@ -440,12 +466,6 @@ class _Walk:
             at = reader.chain(at)
             return self.group(at) if reader.word(at) == "(" else at
         return at + 1
-
-    def _first_word(self, at: int) -> str:
-        """The first word after the parentheses that open at *at*."""
-        while self.reader.word(at) == "(":
-            at += 1
-        return self.reader.word(at) if self.reader.word(at + 1) not in (".", ",", "=") else ""
 
 
 def hinted(text: str, start: int, end: int) -> list[list[Token]]:

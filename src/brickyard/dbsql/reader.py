@@ -61,12 +61,14 @@ class Reader:
     inner_qualifiers: tuple[tuple[Qualifier, int], ...] = ()  # of a block's statements, with their offset
     at: int = 0
     closes: dict[int, int] = field(default_factory=dict)
+    depth: int = 0  # of the deepest parentheses
 
     def __post_init__(self) -> None:
         stack: list[int] = []
         for i, token in enumerate(self.tokens):
             if token.word == "(":
                 stack.append(i)
+                self.depth = max(self.depth, len(stack))
             elif token.word == ")" and stack:
                 self.closes[stack.pop()] = i
         for i in stack:

@@ -64,6 +64,8 @@ def _parse(text: str, span: Span) -> Parsed:
         trees = _DIALECT.parser().parse(tokens, text)
     except ParseError as error:
         return _fault(error, sql, span)
+    except RecursionError:
+        return Parsed(None, "an expression is nested too deeply", span.start)
     except SqlglotError as error:
         return Parsed(None, str(error).splitlines()[0], span.start)
     tree = trees[0] if trees else None

@@ -82,9 +82,14 @@ _INNER_STARTS = frozenset(
 )
 
 
+MAX_DEPTH = 100  # of parentheses; deeper text is not read, as nobody wrote it
+
+
 def read(reader: Reader) -> tuple[str, Clauses]:
     """Read a statement, collect what it names, and return its verb and its parts."""
     c = Clauses(reader)
+    if reader.depth > MAX_DEPTH:
+        return reader.here, c
     if reader.word(1) == ":" and reader.word(2) == "BEGIN":
         reader.at = 2
     handler = _STATEMENTS.get(reader.here, dml.query_or_unknown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from brickyard.dbsql.grammar.clauses import NAMESPACES, SECURABLES, Clauses, find_at_depth
 from brickyard.dbsql.model import Kind, Side
-from brickyard.dbsql.query import QUERY_STARTS
+from brickyard.dbsql.query import starts_query
 from brickyard.dbsql.tokens import TokenKind
 
 _DESCRIBED = frozenset(("FUNCTION", *NAMESPACES, *SECURABLES))
@@ -23,7 +23,7 @@ def describe(c: Clauses) -> str:
     if what in _DESCRIBED and r.is_name(r.at + 1):
         r.at += 1
         return _describe_named(c, "SCHEMA" if what == "DATABASE" else what)
-    if what in QUERY_STARTS - {"TABLE"} or what == "QUERY":
+    if what == "QUERY" or (what != "TABLE" and starts_query(r, r.at)):
         r.take("QUERY")
         c.query()
         return "DESCRIBE QUERY"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from brickyard.dbsql.model import Column, Kind, Reference, Side
-from brickyard.dbsql.query import walk
+from brickyard.dbsql.query import walk, walk_columns
 from brickyard.dbsql.reader import Frame, Reader
 from brickyard.dbsql.tokens import TokenKind
 
@@ -183,7 +183,7 @@ class Clauses:
         inner = r.take_group()
         if inner is None:
             return ()
-        walk(r, *inner, self.frame)
+        walk_columns(r, *inner)
         items = self.items(*inner)
         return tuple(c for c in (self.column(first, end) for first, end in items) if c)
 
@@ -236,6 +236,7 @@ class Clauses:
             elif word in ("DEFAULT", "AS"):
                 at, stop = at + 1, self._option_end(at + 1, end)
                 found["default" if word == "DEFAULT" else "generated"] = r.span(at, stop)
+                walk(r, at, stop, self.frame)
                 at = stop
             else:
                 at = r.close(at) + 1 if word == "(" else at + 1

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from brickyard.dbsql.grammar.clauses import NAMESPACES, SECURABLES, TABLES, Clauses
 from brickyard.dbsql.model import Kind, Side
-from brickyard.dbsql.query import QUERY_STARTS
+from brickyard.dbsql.query import starts_query
 from brickyard.dbsql.reader import Frame
 
 _AFTER_RETURNS = frozenset(["RETURN", "AS", "LANGUAGE", "COMMENT", "NOT", "DETERMINISTIC", "CONTAINS", "READS", "SQL"])
@@ -94,7 +94,7 @@ def _create_table(c: Clauses, temporary: bool) -> str:
         c.args["temporary"] = True
     c.target(Side.WRITE, Kind.TABLE)
     c.frame = Frame()
-    if r.here == "(" and r.word(r.at + 1) not in QUERY_STARTS:
+    if r.here == "(" and (r.word(r.at + 1) == "TABLE" or not starts_query(r, r.at)):
         c.args["columns"] = c.columns()
     verb = _table_clauses(c)
     c.has_tree = verb == "CREATE TABLE"
@@ -106,7 +106,7 @@ def _table_clauses(c: Clauses) -> str:
     while not r.done:
         if r.here in ("DEEP", "SHALLOW", "CLONE"):
             return _clone(c)
-        if r.here in QUERY_STARTS or r.here == "(":
+        if starts_query(r, r.at):
             c.query()
         elif r.take("LIKE"):
             c.target(Side.READ, Kind.TABLE, key="like")
@@ -140,7 +140,7 @@ def _create_view(c: Clauses, flags: set[str]) -> str:
     if r.here == "(":
         c.args["columns"] = c.columns()
     while not r.done:
-        if r.take("AS") or (r.here in QUERY_STARTS and r.here != "WITH"):
+        if r.take("AS") or (r.here != "WITH" and starts_query(r, r.at)):
             c.query()
         elif not c.common_clause():
             r.at += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from brickyard.dbsql.grammar.clauses import Clauses, find_at_depth
 from brickyard.dbsql.model import Kind, Side
-from brickyard.dbsql.query import QUERY_STARTS, walk, walk_from_list
+from brickyard.dbsql.query import starts_query, walk, walk_from_list
 from brickyard.dbsql.reader import Frame, Reader
 from brickyard.dbsql.tokens import MASK
 
@@ -12,7 +12,7 @@ from brickyard.dbsql.tokens import MASK
 def query_or_unknown(c: Clauses) -> str:
     r = c.r
     c.has_tree = True
-    if r.here in QUERY_STARTS or r.here == "(":
+    if starts_query(r, r.at) or r.here == "(":
         main = _main_verb(r)
         c.args["query"] = r.span(0, len(r.tokens))
         return main
@@ -49,7 +49,7 @@ def _insert_clauses(c: Clauses) -> None:
             c.args["by_name"] = True
         elif r.take("REPLACE", "WHERE"):
             _until_query(c, "replace_where")
-        elif r.here == "(" and r.word(r.at + 1) not in QUERY_STARTS and r.word(r.at + 1) != "(":
+        elif r.here == "(" and not starts_query(r, r.at):
             c.args["columns"] = c.names()
         elif r.sees("IF", "NOT", "EXISTS"):
             r.at += 3
@@ -62,7 +62,7 @@ def _insert_clauses(c: Clauses) -> None:
 def _until_query(c: Clauses, key: str) -> None:
     r = c.r
     first = r.at
-    while not r.done and r.here not in QUERY_STARTS:
+    while not r.done and not starts_query(r, r.at):
         r.at = r.close(r.at) + 1 if r.here == "(" else r.at + 1
     c.args[key] = r.span(first, r.at)
     walk(r, first, r.at, c.frame)
