@@ -28,7 +28,7 @@ EXPECTED = {
     "04_campaign_uplift.ipynb": ("halted", "source-stale"),
     "05_engagement_score.sql": ("halted", "function-missing"),
     "06_redemption.py": ("halted", "mapping-collision"),
-    "07_flight_recap.py": ("differs", "rows-differ"),
+    "07_flight_recap.py": ("differs", "tables-differ"),
     "08_alms_statement.py": ("reconciled", None),
     "09_partner_daily.ipynb": ("reconciled", None),
     "10_member_segment.py": ("reconciled", None),

@@ -14,6 +14,11 @@ from brickyard.notebooks.model import Language
 
 MAINTENANCE = {"OPTIMIZE": "remove-optimize", "ANALYZE": "remove-analyze", "VACUUM": "remove-vacuum"}
 DISPLAY = "remove-display-selects"
+_PROPOSALS = {
+    "OPTIMIZE": "predictive optimization, or a job of its own",
+    "ANALYZE": "predictive optimization keeps statistics of managed tables",
+    "VACUUM": "predictive optimization, or a job of its own",
+}
 _ACTING = re.compile(r"\b(assert_true|raise_error)\b", re.IGNORECASE)
 _CALL = re.compile(r"\b(?:\w+|`[^`]+`)\.(?:\w+|`[^`]+`)\s*\(")
 
@@ -68,6 +73,7 @@ def entry(view: NotebookView, unit: SqlUnit, statement: Statement) -> dict[str, 
         "table": table,
         "cell": unit.cell,
         "cluster_by": columns,
+        "proposal": f"CLUSTER BY ({', '.join(columns)})" if columns else _PROPOSALS[statement.verb.split(" ")[0]],
     }
 
 
