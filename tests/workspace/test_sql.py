@@ -80,7 +80,8 @@ def test_a_result_is_described(target: Any, table: str):
 
 @pytest.mark.covers("statements.execute", "statements.get_chunk")
 def test_a_large_result_comes_in_chunks(target: Any, client: WorkspaceClient, faithful: Callable[[Any], Any]):
-    done = target.sql("SELECT id, concat('row-', id) AS name FROM range(50000)")
+    done = target.sql("SELECT id, concat(repeat('x', 200), id) AS name FROM range(50000)")
+    assert done.manifest.total_chunk_count > 1
     rows, chunk = list(done.result.data_array), done.result
     while chunk.next_chunk_index is not None:
         chunk = faithful(

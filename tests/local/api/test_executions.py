@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickyard.local.api import executions
 from brickyard.local.api.documents import Documents
 from brickyard.local.api.errors import ApiError
-from brickyard.local.api.executions import CHUNK_ROWS, Order, Statements, paged
+from brickyard.local.api.executions import CHUNK_BYTES, Order, Statements, paged
 from brickyard.local.api.tokens import Principal
 from brickyard.local.api.warehouses import Warehouses
 from brickyard.local.sql.model import Parameter, Result, ResultColumn, SqlError, SqlSession
@@ -148,16 +148,17 @@ def test_old_statements_are_forgotten_and_running_ones_are_not(statements: State
     gate.set()
 
 
-@given(rows=st.integers(0, 3 * CHUNK_ROWS), limit=st.one_of(st.none(), st.integers(1, 2 * CHUNK_ROWS)))
-def test_chunks_are_the_result_in_order_and_nothing_else(rows: int, limit: int | None):
-    pages = paged(pa.table({"a": range(rows)}), order(row_limit=limit))
+@given(rows=st.integers(0, 300), width=st.integers(0, 200_000), limit=st.one_of(st.none(), st.integers(1, 400)))
+@settings(max_examples=30, deadline=None)
+def test_chunks_are_the_result_in_order_and_nothing_else(rows: int, width: int, limit: int | None):
+    table = pa.table({"a": range(rows), "b": pa.array(["x" * width] * rows, pa.large_string())})
+    pages = paged(table, order(row_limit=limit, disposition="EXTERNAL_LINKS"))
     together = [v for page in pages.pages for v in page.table.column("a").to_pylist()]
     kept = min(rows, limit if limit is not None else rows)
     assert together == list(range(kept))
     assert (pages.rows, pages.truncated) == (kept, kept < rows)
-    assert [(p.index, p.offset, p.rows) for p in pages.pages] == [
-        (i, i * CHUNK_ROWS, min(CHUNK_ROWS, kept - i * CHUNK_ROWS)) for i in range(len(pages.pages))
-    ]
+    assert [p.offset for p in pages.pages] == [sum(p.rows for p in pages.pages[:i]) for i in range(len(pages.pages))]
+    assert all(p.table.nbytes <= CHUNK_BYTES or p.rows == 1 for p in pages.pages)
 
 
 @given(limit=st.integers(1, 20_000))

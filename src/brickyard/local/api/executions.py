@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 INLINE_BYTES = 25 * 1024 * 1024
-CHUNK_ROWS = 20_000
+CHUNK_BYTES = 8 * 1024 * 1024
 _KEPT = 500
 _THREADS = 32
 
@@ -215,9 +215,9 @@ def paged(table: pa.Table, order: Order) -> Pages:
             f"{INLINE_BYTES} bytes. Please execute the statement with disposition=EXTERNAL_LINKS if you want to download "
             f"the full result.",
         )
-    starts = range(0, table.num_rows, CHUNK_ROWS)
-    cuts = (table.slice(start, CHUNK_ROWS) for start in starts)
-    pages = tuple(Page(i, i * CHUNK_ROWS, cut.num_rows, cut) for i, cut in enumerate(cuts))
+    size = max(table.num_rows * CHUNK_BYTES // max(table.nbytes, 1), 1)
+    cuts = (table.slice(start, size) for start in range(0, table.num_rows, size))
+    pages = tuple(Page(i, i * size, cut.num_rows, cut) for i, cut in enumerate(cuts))
     return Pages(pages, table.num_rows, truncated=table.num_rows < total)
 
 
