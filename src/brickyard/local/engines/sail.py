@@ -73,6 +73,10 @@ class SailEngine:
         finally:
             self._cancelled.discard(tag or "")
 
+    def ready(self, key: EngineKey) -> None:
+        """Make sure that a session exists and is in its time zone, for a client that shares it."""
+        self._session(key)
+
     def cancel(self, key: EngineKey, tag: str) -> None:
         """Interrupt the statements of a session that run under *tag*."""
         session = self._session(key)

@@ -10,6 +10,7 @@ import base64
 import datetime as dt
 import http.client
 import json
+import os
 import sys
 import types
 import uuid
@@ -96,7 +97,8 @@ class Session(session.SparkSession):
         super().__init__(connection=url)
         self.client.set_retry_policies([Never()])
         self.workspace = workspace
-        self.settings: dict[str, str] = {}
+        os.environ["SPARK_REMOTE"] = url  # `SparkSession.builder.getOrCreate()` looks for it, then finds this session
+        session.SparkSession._set_default_and_active_session(self)
 
     def sql(self, sqlQuery: str, args: Any = None, **kwargs: Any) -> Any:  # noqa: N803 - Spark's spelling
         """Run one statement; *kwargs* are DataFrames named in the text as `{name}`."""

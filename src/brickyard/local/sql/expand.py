@@ -54,10 +54,11 @@ def syntax_error(text: str, statement: Statement) -> SqlError:
     """The refusal of a statement that does not parse, with its line and column."""
     at = statement.error_offset if statement.error_offset is not None else statement.span.start
     line, column = text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1)
+    message = (statement.error or "").split(" but got <")[0]
     near = text[at : at + 20].split("\n")[0].strip() or "end of input"
     return SqlError(
         "PARSE_SYNTAX_ERROR",
-        f"Syntax error at or near '{near}'. {statement.error} (line {line}, pos {column})",
+        f"Syntax error at or near '{near}'. {message} (line {line}, pos {column})",
         "42601",
     )
 
@@ -110,10 +111,40 @@ def _variable_at(
     start = at
     while _word(tokens, start - 1) == "." and _word(tokens, start - 2) in ("SESSION", "SYSTEM"):
         start -= 2
-    if start == at and (name in columns or _word(tokens, at - 1) == "."):
+    if start == at and (name in columns or not _begins_expression(tokens, at)):
         return None
     alias = f" AS {quote(name)}" if _is_select_item(tokens, start, at) else ""
     return Span(tokens[start].start, token.end), session.variables[name].literal + alias
+
+
+def _begins_expression(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a value may stand here; after a name or a parenthesis it would be an alias."""
+    if at == 0 or tokens[at - 1].kind is TokenKind.OP:
+        return _word(tokens, at - 1) not in (".", ")", "]")
+    return tokens[at - 1].kind is TokenKind.WORD and tokens[at - 1].word in _BEFORE_VALUE
+
+
+_BEFORE_VALUE = frozenset(
+    (
+        *("SELECT", "DISTINCT", "WHERE", "AND", "OR", "NOT", "WHEN", "THEN", "ELSE", "BY", "ON", "IN", "LIKE", "CASE"),
+        *("BETWEEN", "LIMIT", "OFFSET", "HAVING", "VALUES", "SET", "IS", "RETURN", "DEFAULT", "DIV", "QUALIFY", "OF"),
+    )
+)
+
+
+def put_context(text: str, session: SqlSession) -> str:
+    """Put the session's namespace in the place of `current_catalog()` and its like, which the engine cannot know."""
+    names = {"CURRENT_CATALOG": session.catalog, "CURRENT_SCHEMA": session.schema, "CURRENT_DATABASE": session.schema}
+    tokens = tokens_of(text)
+    replacements = []
+    for at, token in enumerate(tokens):
+        if token.word in names and token.kind is TokenKind.WORD and _word(tokens, at - 1) != ".":
+            is_call = _word(tokens, at + 1) == "(" and _word(tokens, at + 2) == ")"
+            if is_call:
+                alias = f" AS `{token.word.lower()}()`" if _is_select_item(tokens, at, at + 2) else ""
+                span = Span(token.start, tokens[at + 2].end)
+                replacements.append((span, literal(names[token.word]) + alias))
+    return replace_spans(text, replacements)
 
 
 def known_columns(store: CatalogStore, session: SqlSession, statement: Statement) -> frozenset[str]:
@@ -189,9 +220,16 @@ class Expander:
             table = find_table(self.store, self.session, parts)
             if depth == 0:
                 check_privilege(self.store, self.session, table, "SELECT")
+            if depth == 0 or table.table_type is TableType.VIEW:
+                self._note(Use(table, direct=depth == 0))
             if table.table_type is TableType.VIEW:
-                self.uses.sources.append(Use(table, direct=depth == 0))
                 yield reference.span, self._view(reference, table)
+
+    def _note(self, use: Use) -> None:
+        if use.table is not None and all(
+            known.table is None or known.table.key != use.table.key for known in self.uses.sources
+        ):
+            self.uses.sources.append(use)
 
     def _view(self, reference: Reference, view: Table) -> str:
         if reference.version is not None:
@@ -204,7 +242,7 @@ class Expander:
     def _calls(self, text: str, statement: Statement, depth: int) -> Iterable[tuple[Span, str]]:
         tokens = tokens_of(text)
         starts = {r.span.start: r for r in statement.references if r.kind is Kind.FUNCTION and r.side is Side.READ}
-        local = {f.name for f in self.store.functions(self.session.catalog, self.session.schema)}
+        local = _local_functions(self.store, self.session.catalog, self.session.schema)
         for at in range(len(tokens)):
             parts = _called(tokens, at, text, starts, local)
             if parts is not None:
@@ -228,6 +266,13 @@ class Expander:
 
 
 _ENDS = frozenset(("", ")", "WHERE", "GROUP", "ORDER", "LIMIT", "JOIN", ",", "LEFT", "INNER", "ON", "HAVING", "UNION"))
+
+
+def _local_functions(store: CatalogStore, catalog: str, schema: str) -> set[str]:
+    try:
+        return {function.name for function in store.functions(catalog, schema)}
+    except DoesNotExist:
+        return set()
 
 
 def _called(
@@ -257,7 +302,7 @@ def absolute(store: CatalogStore, text: str, catalog: str, schema: str) -> str:
     for qualifier in statement.qualifiers:
         names = [p.literal or "" for p in qualifier.parts]
         replacements.append((qualifier.span, quote(names[-1])))
-    local = {f.name for f in store.functions(catalog, schema)}
+    local = _local_functions(store, catalog, schema)
     tokens = tokens_of(text)
     for at, token in enumerate(tokens):
         if _called(tokens, at, text, {}, local):

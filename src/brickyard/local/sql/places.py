@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from brickyard.local.catalog.model import Volume
 from brickyard.local.catalog.store import CatalogStore
 from brickyard.local.sql.model import SqlError
 
+_SCRATCH_SECONDS = 1800
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/*")
 
 
@@ -45,7 +47,11 @@ class Places:
         return _made(self.home / "volumes" / uuid.uuid4().hex)
 
     def new_scratch(self, suffix: str) -> Path:
-        """An unused file for the engine to read."""
+        """An unused file for the engine to read; old ones are removed on the way."""
+        oldest = time.time() - _SCRATCH_SECONDS
+        for file in self.scratch.iterdir():
+            if file.stat().st_mtime < oldest:
+                file.unlink(missing_ok=True)
         return self.scratch / f"{uuid.uuid4().hex}{suffix}"
 
     def discard(self, path: Path) -> None:

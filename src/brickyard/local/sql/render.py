@@ -10,12 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from brickyard.dbsql.model import Kind, Reference, Statement
+from brickyard.dbsql.model import Kind, Reference, Side, Statement
 from brickyard.dbsql.rewrite import qualify_to_subquery, replace_spans
 from brickyard.dbsql.tokens import Token, TokenKind
 from brickyard.kernel.names import quote
 from brickyard.local.catalog.model import Table
 from brickyard.local.catalog.store import SYSTEM, CatalogStore
+from brickyard.local.sql import groups
 from brickyard.local.sql.delta import log
 from brickyard.local.sql.expand import single, tokens_of
 from brickyard.local.sql.model import SqlError, SqlSession, unsupported
@@ -97,14 +98,15 @@ class Renderer:
         table = find_table(self.store, self.session, parts)
         if table.catalog == SYSTEM:
             self.flush()
-        self._note(Use(table))
+        if reference.side is Side.READ:
+            self._note(Use(table))
         path = data_path(table)
         yield from self._delta(text, reference, path, parts[-1])
 
     def _delta(self, text: str, reference: Reference, path: Path, name: str) -> Iterator[tuple[Span, str]]:
         source = f"delta.{quote(str(path))}"
         if reference.version is not None:
-            version = travel(path, reference.version.slice(text))
+            version = existing_version(path, travel(path, reference.version.slice(text)))
             yield reference.version, ""
             source += f" VERSION AS OF {version}"
         yield reference.span, source + _alias(reference, name)
@@ -121,10 +123,10 @@ class Renderer:
             yield reference.span, f"{format_}.{quote(str(place))}"
 
     def _note(self, use: Use) -> None:
-        known = [(u.table.id if u.table else u.path) for u in self.uses.sources]
-        if (use.table.id if use.table else use.path) not in known:
-            is_direct = not any(u.table and u.table.view_definition for u in self.uses.sources)
-            self.uses.sources.append(Use(use.table, use.path, is_direct))
+        """Remember what is read; what no earlier step has named is reached through a view."""
+        known = [u.table.key if u.table else u.path for u in self.uses.sources]
+        if (use.table.key if use.table else use.path) not in known:
+            self.uses.sources.append(Use(use.table, use.path, direct=use.table is None))
 
     def _rows(self, table: pa.Table) -> str:
         file = self.places.new_scratch(".parquet")
@@ -149,6 +151,8 @@ class Renderer:
         words = {token.word for token in tokens_of(sql)}
         if "QUALIFY" in words:
             sql = self._without_qualify(sql)
+        if "ALL" in words and "GROUP" in words:
+            sql = groups.spelled_out(sql)
         if "EXCEPT" in words or "QUALIFY" in words:
             sql = self._without_star_except(sql)
         return sql
@@ -188,6 +192,15 @@ def travel(path: Path, clause: str) -> int:
         return int(found[2].strip().strip("'\""))
     value = found[2] if found else text.lstrip("@")
     return log.version_at(path, milliseconds(value))
+
+
+def existing_version(path: Path, version: int) -> int:
+    """The version itself, or raise SqlError when the table has no such version."""
+    last = log.latest_version(path)
+    if version > last:
+        message = f"Cannot time travel Delta table to version {version}. Available versions: [0, {last}]."
+        raise SqlError("DELTA_VERSION_NOT_FOUND", message, "22003")
+    return version
 
 
 def milliseconds(text: str) -> int:

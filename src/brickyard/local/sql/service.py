@@ -28,7 +28,15 @@ from brickyard.local.sql import (
     views,
 )
 from brickyard.local.sql.call import Call, Workshop, catalog_error
-from brickyard.local.sql.expand import Expander, bind, known_columns, put_identifiers, put_variables, single
+from brickyard.local.sql.expand import (
+    Expander,
+    bind,
+    known_columns,
+    put_context,
+    put_identifiers,
+    put_variables,
+    single,
+)
 from brickyard.local.sql.ledger import Ledger
 from brickyard.local.sql.model import Parameter, Result, SqlError, SqlSession, unsupported
 from brickyard.local.sql.places import Places
@@ -136,7 +144,9 @@ class _Work:
         call = self._call(parameters)
         if call.verb in _HANDLERS:
             return _HANDLERS[call.verb](call)
-        return Prepared(self._rendered(call), own_key(self.session))
+        sql, key = self._rendered(call), own_key(self.session)
+        self.shop.engine.ready(key)
+        return Prepared(sql, key)
 
     def _query(self, call: Call) -> Result:
         return result_of(call.query(self._rendered(call)), call.verb)
@@ -186,6 +196,7 @@ class _Work:
         if self.session.variables and statement.verb == "SET VARIABLE":
             text = _with_variables(text, statement, self.session)
         if statement.verb in _EXPANDED:
+            text = put_context(text, self.session)
             return Expander(self.shop.store, self.session, self.uses).expand(text)
         return text
 

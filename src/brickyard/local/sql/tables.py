@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from brickyard.dbsql.model import Column as Declared
+from brickyard.dbsql.model import Kind as RefKind
 from brickyard.dbsql.model import Reference
 from brickyard.local.catalog.model import CatalogError, CatalogType, DoesNotExist, Kind, Table, TableType
 from brickyard.local.sql import clone
@@ -37,6 +38,8 @@ CLUSTERING = "clusteringColumns"
 def create_table(call: Call) -> Result:
     """CREATE [OR REPLACE] TABLE, with columns, AS SELECT or LIKE."""
     _check_supported(call)
+    if call.need("target", Reference).kind is RefKind.PATH:
+        return _create_at_path(call)
     existing = existing_table(call)
     if existing is not None and not call.has("replace"):
         return _already_there(call, existing)
@@ -50,6 +53,23 @@ def create_table(call: Call) -> Result:
             write.create(path, call.author, change, layout, rows)
     table = register(call, path, existing, _extra(call))
     call.uses.target = Target(table, path).use
+    count = rows.num_rows if rows is not None else 0
+    return call.counts(num_affected_rows=count, num_inserted_rows=count) if call.has("query") else call.done()
+
+
+def _create_at_path(call: Call) -> Result:
+    """CREATE TABLE delta.`path`: a table that only its path names."""
+    target = call.target()
+    is_there = log.is_table(target.path)
+    if is_there and not call.has("replace"):
+        if call.has("if_not_exists"):
+            return call.done()
+        raise SqlError("DELTA_PATH_EXISTS", f"{target.name} already exists.", "42K04")
+    rows, layout = _content(call)
+    with call.shop.ledger.lock(target.path):
+        make = write.replace if is_there else write.create
+        make(target.path, call.author, _create_change(call, layout, rows), layout, rows)
+    call.uses.target = target.use
     count = rows.num_rows if rows is not None else 0
     return call.counts(num_affected_rows=count, num_inserted_rows=count) if call.has("query") else call.done()
 

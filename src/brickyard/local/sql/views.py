@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from brickyard.dbsql.model import Column as Declared
 from brickyard.dbsql.model import Kind, Reference, Side
 from brickyard.kernel.names import quote
-from brickyard.local.catalog.model import CatalogError, Function, FunctionParameter, Table, TableType
+from brickyard.local.catalog.model import CatalogError, Column, Function, FunctionParameter, Table, TableType
 from brickyard.local.sql.call import Call, catalog_error
 from brickyard.local.sql.expand import Expander, absolute, single
 from brickyard.local.sql.model import Result, SqlError, unsupported
-from brickyard.local.sql.relations import Uses, check_privilege, find_function, find_table, literal_parts
+from brickyard.local.sql.relations import Use, Uses, check_privilege, find_function, find_table, literal_parts
 from brickyard.local.sql.tables import check_parent, existing_table
 from brickyard.local.sql.types import columns_of, field_of_arrow
 from brickyard.notebooks.model import Span
@@ -62,7 +63,7 @@ def _store(call: Call, view: Table, *, is_new: bool) -> None:
         raise catalog_error(error) from error
 
 
-def _probed(call: Call, view: Table, declared: list[Declared]) -> tuple:
+def _probed(call: Call, view: Table, declared: list[Declared]) -> tuple[Column, ...]:
     """The columns of a view, as the engine plans them; refuses a view that reads itself."""
     uses = Uses()
     expanded = Expander(call.shop.store, call.session, uses).expand(view.view_definition or "")
@@ -71,6 +72,8 @@ def _probed(call: Call, view: Table, declared: list[Declared]) -> tuple:
     sql = call.render_text(expanded)
     names = f" AS _v({', '.join(quote(n) for n in view.view_columns)})" if view.view_columns else ""
     rows = call.query(f"SELECT * FROM (\n{sql}\n){names} LIMIT 0")
+    call.uses.sources += uses.sources
+    call.uses.target = Use(view)
     comments = {c.name.lower(): c.comment for c in declared}
     fields = [{**field_of_arrow(f), "nullable": True} for f in rows.schema]
     return tuple(replace(c, comment=comments.get(c.name.lower())) for c in columns_of(fields))
@@ -123,7 +126,7 @@ def create_function(call: Call) -> Result:
     return call.done()
 
 
-def _definition(call: Call) -> dict:
+def _definition(call: Call) -> dict[str, Any]:
     declared = call.statement.arguments.get("parameters")
     parameters = [c for c in declared if isinstance(c, Declared)] if isinstance(declared, tuple) else []
     return {

@@ -84,8 +84,14 @@ def lineage_rows(done: Finished) -> Iterator[Row]:
     event = str(uuid.uuid4())
     target = done.uses.target
     for source in done.uses.sources or ([None] if target else []):
-        if source is None or source != target:
+        if source is None or not _same(source, target):
             yield _lineage_row(done, source, target, event)
+
+
+def _same(one: Use, other: Use | None) -> bool:
+    if other is None:
+        return False
+    return one.path == other.path if one.table is None or other.table is None else one.table.key == other.table.key
 
 
 def _lineage_row(done: Finished, source: Use | None, target: Use | None, event: str) -> Row:
