@@ -80,11 +80,11 @@ def test_history_names_the_job_the_notebook_and_the_run_that_wrote(bench):
     run = bench.ended(bench.client.jobs.run_now(job.job_id).response.run_id)
     ok(run, bench.client.jobs.get_run_output(run.tasks[0].run_id))
     text = source("h = spark.sql('DESCRIBE HISTORY nb.s.h').collect()",
-                  "dbutils.notebook.exit(str([[r.version, r.userName, r.job['jobId'], r.job['jobName'], r.job['runId'], "
+                  "dbutils.notebook.exit(str([[r.version, r.userName, r.job['jobId'], r.job['jobName'], r.job['jobRunId'], r.job['runId'], "
                   "r.notebook['notebookId']] for r in h]))")  # fmt: skip
     rows = eval(ok(*bench.run(text)))
     object_id = str(bench.client.workspace.get_status(path).object_id)
-    writer = ["owner@local", str(job.job_id), "writer", str(run.run_id), object_id]
+    writer = ["owner@local", str(job.job_id), "writer", str(run.run_id), str(run.tasks[0].run_id), object_id]
     assert [row[1:] for row in rows] == [writer] * len(rows)
     assert [row[0] for row in rows] == list(range(len(rows)))[::-1]
     assert len(rows) >= 2
@@ -127,7 +127,7 @@ def test_sessions_made_by_the_notebook_are_its_own(bench):
     text = source(
         "from pyspark.sql import SparkSession\nfrom databricks.sdk.runtime import *\ns = SparkSession.builder.getOrCreate()",
         "s.sql('CREATE OR REPLACE TEMP VIEW seen AS SELECT 5 AS a')\n"
-        "dbutils.notebook.exit([spark.table('seen').collect()[0].a, isinstance(spark, SparkSession) or type(spark).__name__])",
+        "dbutils.notebook.exit([spark.table('seen').collect()[0].a, isinstance(spark, type(s))])",
     )
     assert ok(*bench.run(text)) == "[5, True]"
 

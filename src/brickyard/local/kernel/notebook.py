@@ -23,6 +23,7 @@ from brickyard.notebooks.model import Cell, Format, Language, Notebook
 from brickyard.notebooks.parse import parse
 
 _DATABRICKS_METADATA = "application/vnd.databricks.v1+notebook"
+_WANTS_SPARK = re.compile(rb"SparkSession|pyspark|delta\.tables|from delta\b|import delta\b")
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.\-]*")
 
 
@@ -52,7 +53,13 @@ class Kernel:
 
     def _fetch(self, path: str) -> Notebook:
         headers, data = self.server.download("/api/local/runs/source", path=path)
+        self.prepare(data)
         return parse(headers["x-file-name"], data)
+
+    def prepare(self, code: bytes) -> None:
+        """Open the Spark session before code that names it: `SparkSession.builder` and `delta` must find it there."""
+        if _WANTS_SPARK.search(code):
+            self.spark()
 
     def _run_cell(self, cell: Cell) -> None:
         if cell.language is Language.MARKDOWN or not cell.code.strip():

@@ -80,7 +80,7 @@ def _run_task(task: Task, folder: Path, recorder: Recorder) -> None:
     _enter_folder(task, places)
     mount(places)
     if task.kind == "python":
-        _run_file(task, kernel.namespace)
+        _run_file(task, kernel)
     else:
         kernel.run(task.path)
 
@@ -109,13 +109,15 @@ def _enter_folder(task: Task, places: Places) -> None:
     sys.dont_write_bytecode = True
 
 
-def _run_file(task: Task, namespace: dict[str, object]) -> None:
+def _run_file(task: Task, kernel: Kernel) -> None:
     """Run a Python file as the main program, `spark` and `dbutils` at hand as in Databricks."""
     local = task.workspace.joinpath(*task.path.strip("/").split("/"))
     sys.argv = [task.path, *task.arguments]
-    namespace["__file__"] = str(local)
+    kernel.namespace["__file__"] = str(local)
+    program = local.read_bytes()
+    kernel.prepare(program)
     try:
-        run_program(local.read_bytes(), str(local), namespace)
+        run_program(program, str(local), kernel.namespace)
     except SystemExit as leaving:
         if leaving.code not in (None, 0):
             raise failure(leaving, str(local), lambda line: _line(task.path, line)) from None

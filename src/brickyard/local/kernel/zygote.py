@@ -27,6 +27,8 @@ _PRELOADED = (
     "pyarrow",
     "pyspark.sql.connect.session",
     "pyspark.sql.connect.functions.builtin",
+    "brickyard.local.kernel.spark",
+    "brickyard.local.kernel.delta_tables",
     "brickyard.local.kernel.process",
 )
 
