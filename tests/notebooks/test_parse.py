@@ -235,6 +235,7 @@ def test_jupyter_without_a_suffix_is_recognised() -> None:
         ("a.ipynb", b'{"cells": []} x', "notebook-json", "Extra data"),
         ("a.ipynb", b'{"worksheets": []}', "notebook-json", "without cells"),
         ("a.ipynb", b"[1]", "notebook-json", "line 1"),
+        ("a.ipynb", b'{"metadata": ' + b"[" * 200_000, "notebook-json", "deeply"),
         ("a.py", b" " * (MAX_BYTES + 1), "notebook-too-large", "10,485,761"),
     ],
 )

@@ -122,6 +122,7 @@ class Statement:
     `references` are the catalog's objects; names of schemas, catalogs, shares … stand in `namespaces`, uses of temp views
     that this script (or the caller) made in `temp_references`, and `temp_view` is the temp view that it makes itself.
     `markers` are the `:name` parameters, `holes` every other hole, both in order.
+    `error` says what sqlglot could not read, or that a string does not end; the references are found all the same.
     """
 
     index: int

@@ -6,7 +6,7 @@ import re
 from collections.abc import Set as AbstractSet
 
 from brickyard.dbsql.model import Kind, Reference, Side
-from brickyard.dbsql.reader import Entry, Frame, Reader, _Pending, with_version
+from brickyard.dbsql.reader import Entry, Frame, Pending, Reader, with_version
 from brickyard.dbsql.tokens import MASK, Token, TokenKind, tokenize
 from brickyard.notebooks.model import Span
 
@@ -166,7 +166,7 @@ class _Walk:
         reader = self.reader
         start, end = reader.token(at).end, reader.token(at + 1).start
         if "/*+" in reader.masked.text[start:end]:
-            reader.pending += [_Pending(tokens, True, self.frame) for tokens in hinted(reader.masked.text, start, end)]
+            reader.pending += [Pending(tokens, True, self.frame) for tokens in hinted(reader.masked.text, start, end)]
         return at + 1
 
     def on_from(self, at: int) -> int:
@@ -301,7 +301,7 @@ class _Walk:
             return end
         has_star = reader.word(end) == "." and reader.word(end + 1) == "*"
         if end - at > 1 or has_star:
-            reader.pending.append(_Pending(reader.tokens[at:end:2], has_star, self.frame))
+            reader.pending.append(Pending(reader.tokens[at:end:2], has_star, self.frame))
         return end
 
     # -- relations -------------------------------------------------------------------------------------------------

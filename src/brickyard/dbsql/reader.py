@@ -40,7 +40,9 @@ class Frame:
 
 
 @dataclass(slots=True)
-class _Pending:
+class Pending:
+    """A qualified column, to be resolved when all relations of its SELECT are known."""
+
     tokens: list[Token]
     has_star: bool
     frame: Frame
@@ -57,7 +59,7 @@ class Reader:
     references: list[Reference] = field(default_factory=list)
     namespaces: list[Reference] = field(default_factory=list)
     temp_references: list[Reference] = field(default_factory=list)
-    pending: list[_Pending] = field(default_factory=list)
+    pending: list[Pending] = field(default_factory=list)
     inner_qualifiers: tuple[tuple[Qualifier, int], ...] = ()  # of a block's statements, with their offset
     at: int = 0
     closes: dict[int, int] = field(default_factory=dict)
@@ -159,7 +161,7 @@ class Reader:
         self.at += 1
         return unquote(self.text(self.token(self.at - 1)))
 
-    def take_literal_name(self) -> str | None:
+    def take_principal(self) -> str | None:
         """Step over a principal: a quoted name, a string or a plain word."""
         text = self.take_string()
         return text if text is not None else self.take_word()
@@ -253,7 +255,7 @@ class Reader:
         inner = [replace(q, reference=q.reference + offset) for q, offset in self.inner_qualifiers]
         return tuple(sorted((*own, *inner), key=lambda q: q.span.start))
 
-    def _resolve(self, pending: _Pending) -> Qualifier | None:
+    def _resolve(self, pending: Pending) -> Qualifier | None:
         keys = tuple(self.key(t) for t in pending.tokens)
         longest = len(keys) if pending.has_star else len(keys) - 1
         frame: Frame | None = pending.frame
@@ -265,7 +267,7 @@ class Reader:
             frame = frame.parent
         return None
 
-    def _qualifier(self, pending: _Pending, count: int, entry: Entry) -> Qualifier | None:
+    def _qualifier(self, pending: Pending, count: int, entry: Entry) -> Qualifier | None:
         if entry.reference is None:
             return None
         tokens = pending.tokens[:count]

@@ -175,6 +175,12 @@ def parse(path: str, text: str) -> Notebook:
             remedy="repair the file or export the notebook again",
             problems=(problem,),
         ) from error
+    except RecursionError as error:
+        raise SpecInvalid(
+            f"{path}: the JSON is nested too deeply",
+            code="notebook-json",
+            remedy="export the notebook again",
+        ) from error
     if cells is None:
         raise SpecInvalid(
             f"{path}: a JSON file without cells is not a notebook",

@@ -113,11 +113,11 @@ def _show_grants(c: Clauses) -> None:
     r = c.r
     r.at += 1
     if r.is_name(r.at) and r.here not in ("ON", "TO"):
-        c.args["principal"] = r.take_literal_name()
+        c.args["principal"] = r.take_principal()
     if r.take("ON"):
         c.securable(Side.READ)
     if r.take("TO"):
-        c.args["recipient"] = r.take_literal_name()
+        c.args["recipient"] = r.take_principal()
 
 
 def grant(c: Clauses) -> str:
@@ -133,7 +133,7 @@ def grant(c: Clauses) -> str:
     if r.take_any("TO", "FROM"):
         if r.here == "RECIPIENT" and r.is_name(r.at + 1):
             r.at += 1
-        c.args["principal"] = r.take_literal_name()
+        c.args["principal"] = r.take_principal()
     r.at = len(r.tokens)
     return verb
 

@@ -309,7 +309,7 @@ def _alter_properties(c: Clauses) -> None:
 
 def _alter_owner(c: Clauses) -> None:
     c.r.take("TO")
-    c.args["owner"] = c.r.take_literal_name()
+    c.args["owner"] = c.r.take_principal()
 
 
 def _alter_query(c: Clauses) -> None:
