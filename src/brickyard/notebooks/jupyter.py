@@ -18,6 +18,7 @@ _RUN = re.compile(r'[^"\\]+')
 _ESCAPE = re.compile(
     r"\\(?:r\\n|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL
 )
+_PLAIN_ESCAPES = {r"\r\n": "\n", r"\n": "\n", r"\"": '"', r"\t": "\t", "\\\\": "\\"}
 _LANGUAGES = {"python": Language.PYTHON, "sql": Language.SQL, "scala": Language.SCALA, "r": Language.R}
 
 
@@ -193,8 +194,8 @@ def parse(path: str, text: str) -> Notebook:
 
 
 def _unescape(text: str, escape: re.Match[str]) -> str:
-    if escape[0] == r"\r\n":
-        return "\n"
+    if (plain := _PLAIN_ESCAPES.get(escape[0])) is not None:
+        return plain
     try:
         return json.loads(f'"{escape[0]}"')
     except json.JSONDecodeError as error:
