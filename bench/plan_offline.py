@@ -13,14 +13,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from corpus.notebooks import Case, generate
+from bench.corpus.notebooks import Case, generate
 
 from brickyard.dbsql.model import Kind
 from brickyard.migrate.model.inputs import PlanOptions, Source
 from brickyard.migrate.model.nouns import Edit, NotebookPlan
-from brickyard.migrate.model.pack import read_pack
+from brickyard.migrate.model.pack import REWRITES, read_pack
 from brickyard.migrate.plan import plan_notebooks
 
 
@@ -34,6 +34,7 @@ class Result:
     applied: int = 0
     changed: int = 0
     needed: int = 0
+    left: int = 0
     rules: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
@@ -62,7 +63,7 @@ def measure(cases: Sequence[Case], workers: int) -> Result:
         _check(plan, second, result)
     for case, plan in zip(cases, plans, strict=False):
         result.changed += _changed_lines(plan)
-        result.needed += _adjusted(case, plan)
+        result.needed += _needed_lines(case, plan)
     return result
 
 
@@ -72,6 +73,7 @@ def _check(plan: NotebookPlan, second: NotebookPlan, result: Result) -> None:
         return
     applied = [edit for edit in plan.edits if edit.applied]
     result.applied += len(applied)
+    result.left += sum(finding.code == "name-computed" for finding in plan.findings)
     result.rules.update(edit.rule for edit in applied)
     for fault in (*_outside(plan, applied), *_not_idempotent(second), *_mapping(plan, second)):
         result.faults.append(f"{plan.path}: {fault}")
@@ -89,7 +91,9 @@ def _outside(plan: NotebookPlan, applied: Sequence[Edit]) -> Iterator[str]:
         found = _find(after, edit, kept, at)
         if found < 0:
             yield f"the text before edit {edit.id} changed"
-        last[edit.position.cell if len(before) > 1 else 0] = _offset(text, edit.position.end_line, edit.position.end_column)
+        last[edit.position.cell if len(before) > 1 else 0] = _offset(
+            text, edit.position.end_line, edit.position.end_column
+        )
     for key, text in before.items():
         rest = text[last.get(key, 0) :]
         if not after[key].endswith(rest):
@@ -126,15 +130,24 @@ def _not_idempotent(second: NotebookPlan) -> Iterator[str]:
 
 
 def _mapping(plan: NotebookPlan, second: NotebookPlan) -> Iterator[str]:
-    """The names in the output must be the right column of the mapping, without what was taken out."""
-    gone = [(e.position.line, e.position.end_line) for e in plan.edits if e.applied and not e.after.strip()]
-    gone += [(e.position.line, e.position.end_line) for e in plan.edits if e.applied and e.rule == "truncate-insert"]
+    """The names in the output must be the right column of the mapping, without what was taken out or left to hands."""
+    gone = [(e.position.line, e.position.end_line) for e in plan.edits if e.applied and _takes_out(e)]
+    left = {(f.cell, f.line) for f in plan.findings if f.code == "name-computed"}
     rows = [r for r in plan.references if r.kind is not Kind.PATH]
-    kept = [r for r in rows if not any(a <= r.position.line <= b for a, b in gone)]
-    wanted, possible = {r.refactored for r in kept}, {r.refactored for r in rows}
+    kept = [
+        r
+        for r in rows
+        if (r.position.cell, r.position.line) not in left and not any(a <= r.position.line <= b for a, b in gone)
+    ]
+    wanted = {r.refactored for r in kept}
+    possible = {r.refactored for r in rows} | {r.original for r in rows if (r.position.cell, r.position.line) in left}
     found = {r.original for r in second.references if r.kind is not Kind.PATH}
     if not wanted <= found or not found <= possible:
-        yield f"names {sorted(map(str, found ^ wanted))} are on one side only"
+        yield f"names {sorted(map(str, (wanted - found) | (found - possible)))} are on one side only"
+
+
+def _takes_out(edit: Edit) -> bool:
+    return edit.rule.startswith("remove-") or edit.rule == "truncate-insert"
 
 
 def _changed_lines(plan: NotebookPlan) -> int:
@@ -143,11 +156,36 @@ def _changed_lines(plan: NotebookPlan) -> int:
     return sum(max(i2 - i1, j2 - j1) for tag, i1, i2, j1, j2 in matcher.get_opcodes() if tag != "equal")
 
 
-def _adjusted(case: Case, plan: NotebookPlan) -> int:
-    """The lines that needed a change; names left to hands are none of them."""
+def _needed_lines(case: Case, plan: NotebookPlan) -> int:
+    """The lines that needed a change: those that hold a name that moves, or its definition, or what a rewrite changes."""
+    places = {(e.cell, e.line, e.column): e for e in case.sample.expected}
+    moved = [
+        places.get((r.position.cell, r.position.line, r.position.column))
+        for r in plan.references
+        if r.original != r.refactored
+    ]
     left = {(f.cell, f.line) for f in plan.findings if f.code == "name-computed"}
-    named = {(e.cell, e.line) for e in case.sample.expected}
-    return case.needed - len(left & named)
+    lines = {(e.cell, n) for e in moved if e and (e.cell, e.line) not in left for n in range(e.line, e.end_line + 1)}
+    defined = {(e.position.cell, e.position.line) for e in plan.edits if e.applied and e.rule not in _REWRITES}
+    same_group = _definition_lines(plan)
+    rewritten = {
+        (e.position.cell, n)
+        for e in plan.edits
+        if e.applied and e.rule in _REWRITES
+        for n in range(e.position.line, e.position.end_line + 1)
+    }
+    elsewhere = {line for line in lines if line not in defined and line not in rewritten}
+    return len((lines - elsewhere) | rewritten | same_group)
+
+
+_REWRITES = frozenset(REWRITES) - {"references"}
+
+
+def _definition_lines(plan: NotebookPlan) -> set[tuple[int, int]]:
+    """The lines of definitions that were changed instead of the places that use them."""
+    used = {(r.position.cell, n) for r in plan.references for n in range(r.position.line, r.position.end_line + 1)}
+    edited = {(e.position.cell, e.position.line) for e in plan.edits if e.applied and e.rule not in _REWRITES}
+    return edited - used
 
 
 def main() -> int:
@@ -163,6 +201,7 @@ def main() -> int:
     print(f"{'aborted (goal 0)':<40}{result.aborted:>10}")
     print(f"{'applied edits a notebook (goal 3)':<40}{result.applied / result.notebooks:>10.2f}")
     print(f"{'changed lines a needed line (goal 1.2)':<40}{result.ratio:>10.3f}")
+    print(f"{'references left to hands':<40}{result.left:>10}")
     print(f"{'faults (goal 0)':<40}{len(result.faults):>10}")
     print("applied:", ", ".join(f"{rule} {n}" for rule, n in sorted(result.rules.items())))
     for fault in result.faults[: given.show]:

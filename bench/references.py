@@ -9,9 +9,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from corpus.references import Expected, Sample, generate
+from bench.corpus.references import Expected, Sample, generate
 
 from brickyard.migrate.model.inputs import PlanOptions, Source
 from brickyard.migrate.model.nouns import ReferenceRow
@@ -98,10 +98,12 @@ def main() -> int:
     templated = sum(n for shape, n in total.expected.items() if shape.startswith(("t-", "u-")))
     everything = total.expected.total()
     print(f"{'all':<22}{everything:>11}{total.found.total():>8}{total.recall:>9.2%}")
-    print(f"templated {templated / everything:.0%}, decoys {total.decoys} ({total.decoys / (total.decoys + everything):.0%})")
+    print(
+        f"templated {templated / everything:.0%}, decoys {total.decoys} ({total.decoys / (total.decoys + everything):.0%})"
+    )
     print(f"wrong attributions {len(total.wrong)}, wrong sides {len(total.wrong_side)}")
     print(f"{len(samples)} notebooks in {seconds:.1f} s: {len(samples) / seconds:.0f}/s")
-    for line in (total.missed[: given.show] + total.wrong[: given.show] + total.wrong_side[: given.show]):
+    for line in total.missed[: given.show] + total.wrong[: given.show] + total.wrong_side[: given.show]:
         print("  ", line)
     low = [shape for shape, n in total.expected.items() if total.found[shape] / n < 0.97]
     return int(total.recall < 0.995 or bool(low) or bool(total.wrong))

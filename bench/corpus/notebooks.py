@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from corpus import references
-from corpus.references import FORMATS, SHAPES, Sample, Shape
+from bench.corpus import references
+from bench.corpus.references import FORMATS, SHAPES, Sample, Shape
 
 _EDITABLE = tuple(shape for shape in SHAPES if not shape.id.startswith("u-"))
 
@@ -28,7 +28,9 @@ REWRITES: tuple[tuple[Shape, int], ...] = (
     _rewrite(
         "r-truncate-insert",
         "=== sql\nTRUNCATE TABLE ⟦§S.§T⟧;\nINSERT INTO ⟦§S.§T⟧ SELECT id FROM ⟦§S.§U⟧;",
-        "§S.§T", "§S.§T", "§S.§U",
+        "§S.§T",
+        "§S.§T",
+        "§S.§U",
         lines=2,
     ),
     _rewrite(
@@ -42,10 +44,18 @@ REWRITES: tuple[tuple[Shape, int], ...] = (
     _rewrite("r-vacuum", "=== sql\nVACUUM ⟦§S.§T⟧", "§S.§T", lines=1),
     _rewrite("r-assert", "=== sql\nSELECT assert_true(count(*) > 0) FROM ⟦§S.§T⟧", "§S.§T", lines=1),
     _rewrite("r-zone", "=== sql\nSET TIME ZONE 'Australia/Sydney'", lines=0),
-    _rewrite("r-days", "=== sql\nINSERT INTO ⟦§S.§T⟧ SELECT * FROM ⟦§S.§U⟧ WHERE d >= current_date() - INTERVAL 3 DAYS", "§S.§T", "§S.§U", lines=1),
+    _rewrite(
+        "r-days",
+        "=== sql\nINSERT INTO ⟦§S.§T⟧ SELECT * FROM ⟦§S.§U⟧ WHERE d >= current_date() - INTERVAL 3 DAYS",
+        "§S.§T",
+        "§S.§U",
+        lines=1,
+    ),
     _rewrite("r-files", "=== python\ndf_§n.write.mode('overwrite').parquet('/mnt/exports/§T')", lines=0),
     _rewrite("r-display", "=== sql\nSELECT * FROM ⟦§S.§T⟧ LIMIT 10", "§S.§T", lines=1),
-    _rewrite("r-partition", "=== sql\nCREATE TABLE ⟦§S.§T⟧ (id INT, d DATE) USING DELTA PARTITIONED BY (d)", "§S.§T", lines=1),
+    _rewrite(
+        "r-partition", "=== sql\nCREATE TABLE ⟦§S.§T⟧ (id INT, d DATE) USING DELTA PARTITIONED BY (d)", "§S.§T", lines=1
+    ),
     _rewrite(
         "r-marker",
         "=== python\ndbutils.widgets.text('day§n', '2024-01-01')\n=== sql\nDELETE FROM ⟦§S.§T⟧ WHERE d = '${day§n}'",

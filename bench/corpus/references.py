@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 SCHEMAS = ("velocity_analytics_foundation", "va_alms_prd")
 CATALOG = "foreign_edp_prd_hive"
-_WORDS = "member points tier flight partner campaign booking account balance ledger event survey offer voucher cohort".split()
+_WORDS = ["member", "points", "tier", "flight", "partner", "campaign", "booking", "account", "balance", "ledger", "event", "survey", "offer", "voucher", "cohort"]
 _MARK = re.compile(r"[⟦⟧]")
 
 
@@ -65,50 +65,102 @@ T, U, V = "§S.§T", "§S.§U", "§R.§V"
 
 SHAPES: tuple[Shape, ...] = (
     # SQL cells, names written out
-    _shape("sql-select", "=== sql\nSELECT t.id, t.name FROM ⟦§S.§T⟧ t WHERE t.id > 3 -- from §S.§U", T, decoys=3, sides="read"),
+    _shape(
+        "sql-select",
+        "=== sql\nSELECT t.id, t.name FROM ⟦§S.§T⟧ t WHERE t.id > 3 -- from §S.§U",
+        T,
+        decoys=3,
+        sides="read",
+    ),
     _shape(
         "sql-join",
         "=== sql\nSELECT a.id, b.x\nFROM ⟦§S.§T⟧ a\n  LEFT JOIN ⟦§R.§V⟧ AS b ON a.id = b.id\n",
-        T, V, decoys=4, sides="read read",
+        T,
+        V,
+        decoys=4,
+        sides="read read",
     ),
-    _shape("sql-comma", "=== sql\nselect * from ⟦§S.§T⟧, ⟦§S.§U⟧ where §T.id = §U.id", T, U, decoys=2, sides="read read"),
-    _shape("sql-insert", "=== sql\nINSERT INTO ⟦§S.§T⟧ (id, x)\nSELECT id, 'from §S.§V' FROM ⟦§S.§U⟧;", T, U, decoys=1, sides="write read"),
+    _shape(
+        "sql-comma", "=== sql\nselect * from ⟦§S.§T⟧, ⟦§S.§U⟧ where §T.id = §U.id", T, U, decoys=2, sides="read read"
+    ),
+    _shape(
+        "sql-insert",
+        "=== sql\nINSERT INTO ⟦§S.§T⟧ (id, x)\nSELECT id, 'from §S.§V' FROM ⟦§S.§U⟧;",
+        T,
+        U,
+        decoys=1,
+        sides="write read",
+    ),
     _shape("sql-overwrite", "=== sql\nINSERT OVERWRITE TABLE ⟦§S.§T⟧ SELECT * FROM ⟦§R.§V⟧", T, V, sides="write read"),
     _shape(
         "sql-merge",
         "=== sql\nMERGE INTO ⟦§S.§T⟧ AS t USING ⟦§S.§U⟧ AS s ON t.id = s.id\n"
         "WHEN MATCHED THEN UPDATE SET t.x = s.x\nWHEN NOT MATCHED THEN INSERT *",
-        T, U, decoys=4, sides="readwrite read",
+        T,
+        U,
+        decoys=4,
+        sides="readwrite read",
     ),
     _shape("sql-update", "=== sql\nUPDATE ⟦§S.§T⟧ SET x = 1 WHERE note = 'db.§U'", T, decoys=1, sides="readwrite"),
-    _shape("sql-delete", "=== sql\nDELETE FROM ⟦§S.§T⟧ WHERE id IN (SELECT id FROM ⟦§S.§U⟧)", T, U, sides="readwrite read"),
-    _shape("sql-truncate", "=== sql\n/* §S.§U\n stays */\nTRUNCATE TABLE ⟦§S.§T⟧;\nSELECT 1", T, decoys=1, sides="write"),
-    _shape("sql-ctas", "=== sql\nCREATE OR REPLACE TABLE ⟦§S.§T⟧ USING DELTA AS\nSELECT * FROM ⟦§S.§U⟧", T, U, sides="write read"),
+    _shape(
+        "sql-delete", "=== sql\nDELETE FROM ⟦§S.§T⟧ WHERE id IN (SELECT id FROM ⟦§S.§U⟧)", T, U, sides="readwrite read"
+    ),
+    _shape(
+        "sql-truncate", "=== sql\n/* §S.§U\n stays */\nTRUNCATE TABLE ⟦§S.§T⟧;\nSELECT 1", T, decoys=1, sides="write"
+    ),
+    _shape(
+        "sql-ctas",
+        "=== sql\nCREATE OR REPLACE TABLE ⟦§S.§T⟧ USING DELTA AS\nSELECT * FROM ⟦§S.§U⟧",
+        T,
+        U,
+        sides="write read",
+    ),
     _shape("sql-view", "=== sql\nCREATE OR REPLACE VIEW ⟦§S.§T⟧ AS SELECT * FROM ⟦§S.§U⟧", T, U, sides="write read"),
     _shape("sql-optimize", "=== sql\nOPTIMIZE ⟦§S.§T⟧ ZORDER BY (id)", T),
     _shape("sql-vacuum", "=== sql\nVACUUM ⟦§S.§T⟧ RETAIN 168 HOURS", T),
     _shape("sql-analyze", "=== sql\nANALYZE TABLE ⟦§S.§T⟧ COMPUTE STATISTICS FOR ALL COLUMNS", T),
-    _shape("sql-describe", "=== sql\nDESCRIBE HISTORY ⟦§S.§T⟧;\nDESCRIBE TABLE EXTENDED ⟦§S.§U⟧", T, U, sides="read read"),
+    _shape(
+        "sql-describe", "=== sql\nDESCRIBE HISTORY ⟦§S.§T⟧;\nDESCRIBE TABLE EXTENDED ⟦§S.§U⟧", T, U, sides="read read"
+    ),
     _shape("sql-cache", "=== sql\nCACHE TABLE hot_§n AS SELECT * FROM ⟦§S.§T⟧;\nSELECT * FROM hot_§n", T, decoys=2),
     _shape(
         "sql-union",
         "=== sql\nSELECT id FROM ⟦§S.§T⟧\nUNION ALL\nSELECT id FROM (SELECT id FROM ⟦§R.§V⟧) q WHERE q.id > 1",
-        T, V, decoys=1, sides="read read",
+        T,
+        V,
+        decoys=1,
+        sides="read read",
     ),
     _shape(
         "sql-cte",
         "=== sql\nWITH §T AS (\n  SELECT * FROM ⟦§S.§T⟧\n), other AS (SELECT * FROM §T)\nSELECT §T.id FROM §T JOIN other ON other.id = §T.id",
-        T, decoys=7, sides="read",
+        T,
+        decoys=7,
+        sides="read",
     ),
-    _shape("sql-exists", "=== sql\nSELECT 1 WHERE EXISTS (SELECT 1 FROM ⟦§S.§T⟧ x WHERE x.id = 2)", T, decoys=1, sides="read"),
+    _shape(
+        "sql-exists",
+        "=== sql\nSELECT 1 WHERE EXISTS (SELECT 1 FROM ⟦§S.§T⟧ x WHERE x.id = 2)",
+        T,
+        decoys=1,
+        sides="read",
+    ),
     _shape("sql-backticks", "=== sql\nSELECT `a`.`id` FROM ⟦`§S`.`§T`⟧ `a`", T, decoys=1, sides="read"),
-    _shape("sql-three", "=== sql\nSELECT * FROM ⟦hive_metastore.§S.§T⟧ JOIN ⟦spark_catalog.§S.§U⟧ u USING (id)", T, U, sides="read read"),
+    _shape(
+        "sql-three",
+        "=== sql\nSELECT * FROM ⟦hive_metastore.§S.§T⟧ JOIN ⟦spark_catalog.§S.§U⟧ u USING (id)",
+        T,
+        U,
+        sides="read read",
+    ),
     _shape("sql-travel", "=== sql\nSELECT * FROM ⟦§S.§T⟧ VERSION AS OF 3 t", T, sides="read"),
     _shape("sql-clone", "=== sql\nCREATE OR REPLACE TABLE ⟦§S.§T⟧ DEEP CLONE ⟦§S.§U⟧", T, U, sides="write read"),
     _shape(
         "sql-tempview",
         "=== sql\nCREATE OR REPLACE TEMP VIEW §T AS SELECT * FROM ⟦§S.§T⟧\n=== sql\nSELECT §T.id FROM §T -- §S.§T",
-        T, decoys=4, sides="read",
+        T,
+        decoys=4,
+        sides="read",
     ),
     _shape("sql-function", "=== sql\nSELECT ⟦§S.§T⟧(x), upper(y) FROM ⟦§S.§U⟧", T, U, decoys=1, sides="read read"),
     _shape("sql-qualified", "=== sql\nSELECT §S.§T.id FROM ⟦§S.§T⟧ WHERE §T.x IS NULL", T, decoys=2, sides="read"),
@@ -118,145 +170,379 @@ SHAPES: tuple[Shape, ...] = (
     _shape(
         "t-sql-brace",
         '=== python\ndbutils.widgets.text("db§n", "§S")\n=== sql\nSELECT * FROM ⟦${db§n}.§T⟧ WHERE x = \'${db§n}.y\'',
-        T, decoys=1, sides="read",
+        T,
+        decoys=1,
+        sides="read",
     ),
-    _shape("t-sql-dollar", '=== python\ndbutils.widgets.dropdown("db§n", "§S", ["§S", "x"])\n=== sql\nSELECT * FROM ⟦$db§n.§T⟧ a', T, sides="read"),
+    _shape(
+        "t-sql-dollar",
+        '=== python\ndbutils.widgets.dropdown("db§n", "§S", ["§S", "x"])\n=== sql\nSELECT * FROM ⟦$db§n.§T⟧ a',
+        T,
+        sides="read",
+    ),
     _shape(
         "t-sql-insert",
         '=== python\ndbutils.widgets.text("db§n", "§S")\n=== sql\nINSERT INTO ⟦${db§n}.§T⟧ SELECT * FROM ⟦${db§n}.§U⟧',
-        T, U, sides="write read",
+        T,
+        U,
+        sides="write read",
     ),
-    _shape("t-sql-fragment", '=== python\ndbutils.widgets.text("part§n", "§T")\n=== sql\nSELECT * FROM ⟦§S.${part§n}⟧ q', T, decoys=1, sides="read"),
-    _shape("t-sql-created", "=== sql\nCREATE WIDGET TEXT w§n DEFAULT '§S';\n=== sql\nSELECT * FROM ⟦${w§n}.§T⟧", T, decoys=1, sides="read"),
+    _shape(
+        "t-sql-fragment",
+        '=== python\ndbutils.widgets.text("part§n", "§T")\n=== sql\nSELECT * FROM ⟦§S.${part§n}⟧ q',
+        T,
+        decoys=1,
+        sides="read",
+    ),
+    _shape(
+        "t-sql-created",
+        "=== sql\nCREATE WIDGET TEXT w§n DEFAULT '§S';\n=== sql\nSELECT * FROM ⟦${w§n}.§T⟧",
+        T,
+        decoys=1,
+        sides="read",
+    ),
     _shape("t-sql-set", "=== sql\nSET base§n = §S;\nSELECT * FROM ⟦${base§n}.§T⟧;", T, decoys=1, sides="read"),
     _shape(
         "t-sql-identifier",
         '=== python\ndbutils.widgets.text("db§n", "§S")\n=== sql\nSELECT * FROM IDENTIFIER(⟦:db§n || \'.§T\'⟧)',
-        T, sides="read",
+        T,
+        sides="read",
     ),
-    _shape("t-sql-mustache", '=== python\ndbutils.widgets.text("db§n", "§S")\n=== sql\nSELECT * FROM ⟦{{db§n}}.§T⟧', T, sides="read"),
-    _shape("t-sql-use", "=== sql\nUSE §S;\nSELECT * FROM ⟦§T⟧ JOIN ⟦§U⟧ ON §T.id = §U.id\n=== sql\nUSE nowhere_§n", T, U, decoys=3, sides="read read"),
-    _shape("t-sql-use-schema", '=== python\nspark.sql(f"USE §S")\ndf§n = spark.table("⟦§T⟧")\nspark.sql("USE nowhere")', T, decoys=2, sides="read"),
+    _shape(
+        "t-sql-mustache",
+        '=== python\ndbutils.widgets.text("db§n", "§S")\n=== sql\nSELECT * FROM ⟦{{db§n}}.§T⟧',
+        T,
+        sides="read",
+    ),
+    _shape(
+        "t-sql-use",
+        "=== sql\nUSE §S;\nSELECT * FROM ⟦§T⟧ JOIN ⟦§U⟧ ON §T.id = §U.id\n=== sql\nUSE nowhere_§n",
+        T,
+        U,
+        decoys=3,
+        sides="read read",
+    ),
+    _shape(
+        "t-sql-use-schema",
+        '=== python\nspark.sql(f"USE §S")\ndf§n = spark.table("⟦§T⟧")\nspark.sql("USE nowhere")',
+        T,
+        decoys=2,
+        sides="read",
+    ),
     # Python, names written out
-    _shape("py-sql", '=== python\ndf§n = spark.sql("SELECT * FROM ⟦§S.§T⟧ WHERE note = \'§S.§U\'")  # §S.§V', T, decoys=2, sides="read"),
+    _shape(
+        "py-sql",
+        "=== python\ndf§n = spark.sql(\"SELECT * FROM ⟦§S.§T⟧ WHERE note = '§S.§U'\")  # §S.§V",
+        T,
+        decoys=2,
+        sides="read",
+    ),
     _shape(
         "py-sql-lines",
         '=== python\ndf§n = spark.sql("""\n  SELECT a.id\n  FROM ⟦§S.§T⟧ a -- §S.§V\n  JOIN ⟦§S.§U⟧ b ON a.id = b.id\n""")',
-        T, U, decoys=4, sides="read read",
+        T,
+        U,
+        decoys=4,
+        sides="read read",
     ),
-    _shape("py-sql-write", '=== python\nspark.sql(\'INSERT INTO ⟦§S.§T⟧ SELECT * FROM ⟦§R.§V⟧\')', T, V, sides="write read"),
+    _shape(
+        "py-sql-write", "=== python\nspark.sql('INSERT INTO ⟦§S.§T⟧ SELECT * FROM ⟦§R.§V⟧')", T, V, sides="write read"
+    ),
     _shape("py-table", '=== python\ndf§n = spark.table("⟦§S.§T⟧").where("§S.§U > 1")', T, decoys=1, sides="read"),
-    _shape("py-read-table", '=== python\ndf§n = spark.read.table(\'⟦§S.§T⟧\')\nprint("§S.§T")', T, decoys=1, sides="read"),
-    _shape("py-read-format", '=== python\ndf§n = (spark.read.format("delta")\n  .option("versionAsOf", 3)\n  .table("⟦§S.§T⟧"))', T, sides="read"),
-    _shape("py-save", '=== python\ndf§n.write.mode("overwrite").format("delta").saveAsTable("⟦§S.§T⟧")', T, sides="write"),
+    _shape(
+        "py-read-table", "=== python\ndf§n = spark.read.table('⟦§S.§T⟧')\nprint(\"§S.§T\")", T, decoys=1, sides="read"
+    ),
+    _shape(
+        "py-read-format",
+        '=== python\ndf§n = (spark.read.format("delta")\n  .option("versionAsOf", 3)\n  .table("⟦§S.§T⟧"))',
+        T,
+        sides="read",
+    ),
+    _shape(
+        "py-save", '=== python\ndf§n.write.mode("overwrite").format("delta").saveAsTable("⟦§S.§T⟧")', T, sides="write"
+    ),
     _shape("py-save-append", '=== python\ndf§n.write.saveAsTable(name="⟦§S.§T⟧", mode="append")', T, sides="write"),
     _shape("py-insert", '=== python\ndf§n.select("id").write.insertInto("⟦§S.§T⟧", overwrite=True)', T, sides="write"),
     _shape("py-write-to", '=== python\ndf§n.writeTo("⟦§S.§T⟧").append()', T, sides="write"),
     _shape(
         "py-delta",
         '=== python\nfrom delta.tables import DeltaTable\nDeltaTable.forName(spark, "⟦§S.§T⟧").delete("x = \'§S.§U\'")',
-        T, decoys=1, sides="readwrite",
+        T,
+        decoys=1,
+        sides="readwrite",
     ),
-    _shape("py-catalog", '=== python\nif spark.catalog.tableExists("⟦§S.§T⟧"):\n    spark.catalog.refreshTable("⟦§S.§U⟧")', T, U, sides="read read"),
+    _shape(
+        "py-catalog",
+        '=== python\nif spark.catalog.tableExists("⟦§S.§T⟧"):\n    spark.catalog.refreshTable("⟦§S.§U⟧")',
+        T,
+        U,
+        sides="read read",
+    ),
     _shape("py-alias", '=== python\nrun§n = spark.sql\nrun§n("TRUNCATE TABLE ⟦§S.§T⟧")', T, sides="write"),
-    _shape("py-alias-session", '=== python\ns§n = spark\ndf§n = s§n.table("⟦§S.§T⟧")\ns§n.sql("OPTIMIZE ⟦§S.§U⟧")', T, U),
-    _shape("py-raw", '=== python\nspark.sql(r"SELECT * FROM ⟦§S.§T⟧ WHERE x RLIKE \'\\d+\'")', T, sides="read"),
+    _shape(
+        "py-alias-session", '=== python\ns§n = spark\ndf§n = s§n.table("⟦§S.§T⟧")\ns§n.sql("OPTIMIZE ⟦§S.§U⟧")', T, U
+    ),
+    _shape("py-raw", "=== python\nspark.sql(r\"SELECT * FROM ⟦§S.§T⟧ WHERE x RLIKE '\\d+'\")", T, sides="read"),
     _shape("py-escapes", '=== python\nspark.sql("SELECT \\"a\\", \\u00e9\\t1\\nFROM ⟦§S.§T⟧\\n")', T, sides="read"),
     _shape(
         "py-adjacent",
         '=== python\nspark.sql("SELECT * "  # §S.§V\n          "FROM ⟦§S.§T⟧ "\n          \'JOIN ⟦§S.§U⟧ USING (id)\')',
-        T, U, decoys=1, sides="read read",
+        T,
+        U,
+        decoys=1,
+        sides="read read",
     ),
-    _shape("py-variable", '=== python\nq§n = "SELECT * FROM ⟦§S.§T⟧"\nunused§n = "SELECT * FROM §S.§U"\ndf§n = spark.sql(q§n)', T, decoys=1, sides="read"),
+    _shape(
+        "py-variable",
+        '=== python\nq§n = "SELECT * FROM ⟦§S.§T⟧"\nunused§n = "SELECT * FROM §S.§U"\ndf§n = spark.sql(q§n)',
+        T,
+        decoys=1,
+        sides="read",
+    ),
     _shape(
         "py-view",
         '=== python\ndf§n = spark.table("⟦§S.§T⟧")\ndf§n.createOrReplaceTempView("§T")\nspark.sql("SELECT §T.id FROM §T")',
-        T, decoys=3, sides="read",
+        T,
+        decoys=3,
+        sides="read",
     ),
-    _shape("py-nested", '=== python\nout§n = spark.table("⟦§S.§T⟧").join(spark.table("⟦§S.§U⟧"), "id").count()', T, U, sides="read read"),
-    _shape("py-unicode", '=== python\nnote§n = "Überweisung é ✈"; df§n = spark.sql("SELECT \'✈\' AS é FROM ⟦§S.§T⟧")', T, sides="read"),
-    _shape("py-with", '=== python\ntry:\n    df§n = spark.table("⟦§S.§T⟧")\nexcept Exception:\n    df§n = spark.table("⟦§S.§U⟧")', T, U, sides="read read"),
+    _shape(
+        "py-nested",
+        '=== python\nout§n = spark.table("⟦§S.§T⟧").join(spark.table("⟦§S.§U⟧"), "id").count()',
+        T,
+        U,
+        sides="read read",
+    ),
+    _shape(
+        "py-unicode",
+        '=== python\nnote§n = "Überweisung é ✈"; df§n = spark.sql("SELECT \'✈\' AS é FROM ⟦§S.§T⟧")',
+        T,
+        sides="read",
+    ),
+    _shape(
+        "py-with",
+        '=== python\ntry:\n    df§n = spark.table("⟦§S.§T⟧")\nexcept Exception:\n    df§n = spark.table("⟦§S.§U⟧")',
+        T,
+        U,
+        sides="read read",
+    ),
     # Python, names put together
-    _shape("t-py-constant", '=== python\ndb§n = "§S"\ndf§n = spark.sql(f"SELECT * FROM ⟦{db§n}.§T⟧ WHERE x = \'{db§n}.y\'")', T, decoys=1, sides="read"),
+    _shape(
+        "t-py-constant",
+        '=== python\ndb§n = "§S"\ndf§n = spark.sql(f"SELECT * FROM ⟦{db§n}.§T⟧ WHERE x = \'{db§n}.y\'")',
+        T,
+        decoys=1,
+        sides="read",
+    ),
     _shape(
         "t-py-widget",
         '=== python\ndbutils.widgets.text("db§n", "§S")\ndb§n = dbutils.widgets.get("db§n")\n=== python\n'
         'spark.sql(f"""INSERT INTO ⟦{db§n}.§T⟧\nSELECT * FROM ⟦{db§n}.§U⟧ u""")',
-        T, U, decoys=1, sides="write read",
+        T,
+        U,
+        decoys=1,
+        sides="write read",
     ),
-    _shape("t-py-format", '=== python\nspark.sql("SELECT * FROM ⟦{}.§T⟧ WHERE id = {}".format("§S", 5))', T, sides="read"),
-    _shape("t-py-format-named", '=== python\nspark.sql("SELECT * FROM ⟦{db}.§T⟧ a JOIN ⟦{db}.§U⟧ b USING (id)".format(db="§S"))', T, U, decoys=2, sides="read read"),
-    _shape("t-py-format-later", '=== python\nq§n = "SELECT * FROM ⟦{0}.{1}⟧ x"\nspark.sql(q§n.format("§S", "§T"))', T, decoys=1, sides="read"),
-    _shape("t-py-percent", '=== python\ndb§n = "§S"\nspark.sql("SELECT * FROM ⟦%s.§T⟧ WHERE d = \'%s\'" % (db§n, "x.y"))', T, decoys=1, sides="read"),
+    _shape(
+        "t-py-format", '=== python\nspark.sql("SELECT * FROM ⟦{}.§T⟧ WHERE id = {}".format("§S", 5))', T, sides="read"
+    ),
+    _shape(
+        "t-py-format-named",
+        '=== python\nspark.sql("SELECT * FROM ⟦{db}.§T⟧ a JOIN ⟦{db}.§U⟧ b USING (id)".format(db="§S"))',
+        T,
+        U,
+        decoys=2,
+        sides="read read",
+    ),
+    _shape(
+        "t-py-format-later",
+        '=== python\nq§n = "SELECT * FROM ⟦{0}.{1}⟧ x"\nspark.sql(q§n.format("§S", "§T"))',
+        T,
+        decoys=1,
+        sides="read",
+    ),
+    _shape(
+        "t-py-percent",
+        '=== python\ndb§n = "§S"\nspark.sql("SELECT * FROM ⟦%s.§T⟧ WHERE d = \'%s\'" % (db§n, "x.y"))',
+        T,
+        decoys=1,
+        sides="read",
+    ),
     _shape("t-py-percent-one", '=== python\nspark.sql("TRUNCATE TABLE ⟦%s.§T⟧" % "§S")', T, sides="write"),
     _shape("t-py-percent-named", '=== python\nspark.sql("SELECT * FROM ⟦%(db)s.§T⟧" % {"db": "§S"})', T, sides="read"),
-    _shape("t-py-concat", '=== python\ndb§n = "§S"\nspark.sql("SELECT * FROM " + ⟦db§n + ".§T⟧ WHERE x = 1")', T, sides="read"),
+    _shape(
+        "t-py-concat",
+        '=== python\ndb§n = "§S"\nspark.sql("SELECT * FROM " + ⟦db§n + ".§T⟧ WHERE x = 1")',
+        T,
+        sides="read",
+    ),
     _shape("t-py-concat-name", '=== python\ndb§n = "§S"\ndf§n = spark.table(⟦db§n + ".§T"⟧)', T, sides="read"),
-    _shape("t-py-concat-end", '=== python\ntbl§n = "§T"\nspark.sql("SELECT * FROM ⟦§S." + tbl§n⟧ + " WHERE x = 1")', T, sides="read"),
+    _shape(
+        "t-py-concat-end",
+        '=== python\ntbl§n = "§T"\nspark.sql("SELECT * FROM ⟦§S." + tbl§n⟧ + " WHERE x = 1")',
+        T,
+        sides="read",
+    ),
     _shape("t-py-join", '=== python\ndf§n = spark.table(⟦".".join(["§S", "§T"])⟧)', T, sides="read"),
     _shape("t-py-loop", '=== python\nfor t§n in ["§T", "§U"]:\n    spark.sql(f"OPTIMIZE ⟦§S.{t§n}⟧")', (T, U)),
-    _shape("t-py-loop-name", '=== python\nfor t§n in ("§S.§T", "§S.§U"):\n    print(t§n)\n    df = spark.table(⟦t§n⟧)', (T, U), sides="read"),
+    _shape(
+        "t-py-loop-name",
+        '=== python\nfor t§n in ("§S.§T", "§S.§U"):\n    print(t§n)\n    df = spark.table(⟦t§n⟧)',
+        (T, U),
+        sides="read",
+    ),
     _shape(
         "t-py-loop-pairs",
         '=== python\nfor db§n, t§n in [("§S", "§T"), ("§R", "§V")]:\n    df = spark.read.table(f"⟦{db§n}.{t§n}⟧")',
-        (T, V), sides="read",
+        (T, V),
+        sides="read",
     ),
-    _shape("t-py-dict", '=== python\ncfg§n = {"in": "§S.§T", "out": "§S.§U"}\nspark.table(⟦cfg§n["in"]⟧).write.saveAsTable(⟦cfg§n["out"]⟧)', T, U, sides="read write"),
+    _shape(
+        "t-py-dict",
+        '=== python\ncfg§n = {"in": "§S.§T", "out": "§S.§U"}\nspark.table(⟦cfg§n["in"]⟧).write.saveAsTable(⟦cfg§n["out"]⟧)',
+        T,
+        U,
+        sides="read write",
+    ),
     _shape(
         "t-py-dict-loop",
         '=== python\nfor k§n, v§n in {"§S": "§T", "§R": "§V"}.items():\n    spark.sql(f"SELECT * FROM ⟦{k§n}.{v§n}⟧ z")',
-        (T, V), decoys=1, sides="read",
+        (T, V),
+        decoys=1,
+        sides="read",
     ),
     _shape("t-py-name", '=== python\nname§n = "§S.§T"\n=== python\ndf§n = spark.table(⟦name§n⟧)', T, sides="read"),
     _shape(
         "t-py-branch",
         '=== python\nif dbutils.widgets.get("env§n") == "prd":\n    db§n = "§S"\nelse:\n    db§n = "§R"\ndf§n = spark.table(f"⟦{db§n}.§T⟧")',
-        (T, "§R.§T"), sides="read",
+        (T, "§R.§T"),
+        sides="read",
     ),
     _shape(
         "t-py-branch-pair",
         '=== python\nif is_prod§n():\n    db§n, t§n = "§S", "§T"\nelse:\n    db§n, t§n = "§R", "§V"\nspark.sql(f"SELECT * FROM ⟦{db§n}.{t§n}⟧")',
-        (T, V), sides="read",
+        (T, V),
+        sides="read",
     ),
-    _shape("t-py-ifexp", '=== python\ndb§n = "§S" if flag§n else "§R"\ndf§n = spark.table(f"⟦{db§n}.§T⟧")', (T, "§R.§T"), sides="read"),
-    _shape("t-py-returned", '=== python\ndef full§n(t, db="§S"):\n    return f"{db}.{t}"\ndf§n = spark.table(⟦full§n("§T")⟧)', T, sides="read"),
+    _shape(
+        "t-py-ifexp",
+        '=== python\ndb§n = "§S" if flag§n else "§R"\ndf§n = spark.table(f"⟦{db§n}.§T⟧")',
+        (T, "§R.§T"),
+        sides="read",
+    ),
+    _shape(
+        "t-py-returned",
+        '=== python\ndef full§n(t, db="§S"):\n    return f"{db}.{t}"\ndf§n = spark.table(⟦full§n("§T")⟧)',
+        T,
+        sides="read",
+    ),
     _shape(
         "t-py-parameter",
         '=== python\ndef load§n(t):\n    """Loads §S.§V."""\n    return spark.table(f"⟦§S.{t}⟧")\na = load§n("§T")\nb = load§n("§U")',
-        (T, U), decoys=1, sides="read",
+        (T, U),
+        decoys=1,
+        sides="read",
     ),
-    _shape("t-py-comprehension", '=== python\ndfs§n = [spark.table(f"⟦§S.{t}⟧") for t in ["§T", "§U"]]', (T, U), sides="read"),
-    _shape("t-py-methods", '=== python\nraw§n = "  §S.§T "\ndf§n = spark.table(⟦raw§n.strip().lower()⟧)', T, sides="read"),
-    _shape("t-py-replace", '=== python\ntpl§n = "SELECT * FROM DB.X"\nname§n = "DB.X".replace("DB", "§S").replace("X", "§T")\ndf§n = spark.table(⟦name§n⟧)', T, decoys=1, sides="read"),
-    _shape("t-py-grown", '=== python\nq§n = "SELECT * "\nq§n += "FROM ⟦§S.§T⟧ "\nq§n += "WHERE id = 1"\nspark.sql(q§n)', T, sides="read"),
-    _shape("t-py-conf", '=== python\nspark.conf.set("x.db§n", "§S")\ndb§n = spark.conf.get("x.db§n")\ndf§n = spark.table(f"⟦{db§n}.§T⟧")', T, sides="read"),
+    _shape(
+        "t-py-comprehension",
+        '=== python\ndfs§n = [spark.table(f"⟦§S.{t}⟧") for t in ["§T", "§U"]]',
+        (T, U),
+        sides="read",
+    ),
+    _shape(
+        "t-py-methods", '=== python\nraw§n = "  §S.§T "\ndf§n = spark.table(⟦raw§n.strip().lower()⟧)', T, sides="read"
+    ),
+    _shape(
+        "t-py-replace",
+        '=== python\ntpl§n = "SELECT * FROM DB.X"\nname§n = "DB.X".replace("DB", "§S").replace("X", "§T")\ndf§n = spark.table(⟦name§n⟧)',
+        T,
+        decoys=1,
+        sides="read",
+    ),
+    _shape(
+        "t-py-grown",
+        '=== python\nq§n = "SELECT * "\nq§n += "FROM ⟦§S.§T⟧ "\nq§n += "WHERE id = 1"\nspark.sql(q§n)',
+        T,
+        sides="read",
+    ),
+    _shape(
+        "t-py-conf",
+        '=== python\nspark.conf.set("x.db§n", "§S")\ndb§n = spark.conf.get("x.db§n")\ndf§n = spark.table(f"⟦{db§n}.§T⟧")',
+        T,
+        sides="read",
+    ),
     _shape(
         "t-py-reassigned",
         '=== python\ndb§n = "§S"\ndf§n = spark.table(f"⟦{db§n}.§T⟧")\n=== python\ndb§n = "§R"\ndf§n = spark.table(f"⟦{db§n}.§V⟧")',
-        T, V, sides="read read",
+        T,
+        V,
+        sides="read read",
     ),
-    _shape("t-py-range", '=== python\nfor i§n in range(1, 3):\n    spark.sql(f"ANALYZE TABLE ⟦§S.§T_{i§n}⟧ COMPUTE STATISTICS")', ("§S.§T_1", "§S.§T_2")),
-    _shape("t-py-through", '=== python\nbase§n = "§S"\nsrc§n = f"{base§n}.§T"\nspark.sql(f"SELECT * FROM ⟦{src§n}⟧ s")', T, decoys=1, sides="read"),
-    _shape("t-py-fragment", '=== python\nwhere§n = "WHERE id IN (SELECT id FROM ⟦§S.§U⟧)"\nspark.sql(f"SELECT * FROM ⟦§S.§T⟧ {where§n}")', U, T, sides="read read"),
+    _shape(
+        "t-py-range",
+        '=== python\nfor i§n in range(1, 3):\n    spark.sql(f"ANALYZE TABLE ⟦§S.§T_{i§n}⟧ COMPUTE STATISTICS")',
+        ("§S.§T_1", "§S.§T_2"),
+    ),
+    _shape(
+        "t-py-through",
+        '=== python\nbase§n = "§S"\nsrc§n = f"{base§n}.§T"\nspark.sql(f"SELECT * FROM ⟦{src§n}⟧ s")',
+        T,
+        decoys=1,
+        sides="read",
+    ),
+    _shape(
+        "t-py-fragment",
+        '=== python\nwhere§n = "WHERE id IN (SELECT id FROM ⟦§S.§U⟧)"\nspark.sql(f"SELECT * FROM ⟦§S.§T⟧ {where§n}")',
+        U,
+        T,
+        sides="read read",
+    ),
     _shape(
         "t-py-dedent",
         '=== python\nimport textwrap\nspark.sql(textwrap.dedent("""\n    SELECT *\n    FROM ⟦§S.§T⟧ d\n"""))',
-        T, sides="read",
+        T,
+        sides="read",
     ),
-    _shape("t-py-argument", '=== python\ndbutils.widgets.text("w§n", "§S.§T")\ndf§n = spark.table(⟦getArgument("w§n")⟧)', T, sides="read"),
-    _shape("t-py-args", '=== python\nspark.sql("SELECT * FROM IDENTIFIER(⟦:t⟧)", args={"t": "§S.§T"})', T, sides="read"),
+    _shape(
+        "t-py-argument",
+        '=== python\ndbutils.widgets.text("w§n", "§S.§T")\ndf§n = spark.table(⟦getArgument("w§n")⟧)',
+        T,
+        sides="read",
+    ),
+    _shape(
+        "t-py-args", '=== python\nspark.sql("SELECT * FROM IDENTIFIER(⟦:t⟧)", args={"t": "§S.§T"})', T, sides="read"
+    ),
     _shape(
         "t-py-views",
         '=== python\nfor t§n in ["§T", "§U"]:\n    spark.table(f"⟦§S.{t§n}⟧").createOrReplaceTempView(f"v_{t§n}")\nspark.sql("SELECT * FROM v_§T JOIN v_§U")',
-        (T, U), decoys=2, sides="read",
+        (T, U),
+        decoys=2,
+        sides="read",
     ),
     _shape("t-py-run", '=== run child_§n\n=== python\ndf§n = spark.table(f"⟦{child_db§n}.§T⟧")', T, sides="read"),
-    _shape("t-py-spec", '=== python\ndb§n = "§S"\nspark.sql(f"""SELECT {{}} AS x, {1 + 1} FROM ⟦{db§n}.§T⟧""")', T, sides="read"),
+    _shape(
+        "t-py-spec",
+        '=== python\ndb§n = "§S"\nspark.sql(f"""SELECT {{}} AS x, {1 + 1} FROM ⟦{db§n}.§T⟧""")',
+        T,
+        sides="read",
+    ),
     # what cannot be known
-    _shape("u-environ", '=== python\nimport os\ndb§n = os.environ["DB"]\ndf§n = spark.table(f"⟦{db§n}.§T⟧")', None, sides="read"),
-    _shape("u-parameter", '=== python\ndef uncalled§n(t):\n    return spark.table(⟦t⟧)', None, sides="read"),
-    _shape("u-widget", '=== python\nw§n = dbutils.widgets.get("never§n")\nspark.sql(f"SELECT * FROM ⟦{w§n}.§T⟧")', None, sides="read"),
-    _shape("u-imported", '=== python\nfrom conf§n import DB\nspark.sql(f"TRUNCATE TABLE ⟦{DB}.§T⟧")', None, sides="write"),
+    _shape(
+        "u-environ",
+        '=== python\nimport os\ndb§n = os.environ["DB"]\ndf§n = spark.table(f"⟦{db§n}.§T⟧")',
+        None,
+        sides="read",
+    ),
+    _shape("u-parameter", "=== python\ndef uncalled§n(t):\n    return spark.table(⟦t⟧)", None, sides="read"),
+    _shape(
+        "u-widget",
+        '=== python\nw§n = dbutils.widgets.get("never§n")\nspark.sql(f"SELECT * FROM ⟦{w§n}.§T⟧")',
+        None,
+        sides="read",
+    ),
+    _shape(
+        "u-imported", '=== python\nfrom conf§n import DB\nspark.sql(f"TRUNCATE TABLE ⟦{DB}.§T⟧")', None, sides="write"
+    ),
 )
 
 DECOYS: tuple[tuple[str, int], ...] = (
@@ -366,7 +652,7 @@ def _written(cells: Sequence[_Cell], file_format: str) -> tuple[tuple[str, str],
     comment, native = ("--", "sql") if file_format == "source-sql" else ("#", "python")
     blocks = [_block(cell, comment, native, bare=file_format == "bare") for cell in cells]
     text = f"{comment} Databricks notebook source\n" + f"\n\n{comment} COMMAND ----------\n\n".join(blocks) + "\n"
-    expected = [e for e in _places(text, cells)]
+    expected = list(_places(text, cells))
     return (file_format, _MARK.sub("", text)), expected
 
 
@@ -417,7 +703,11 @@ def _jupyter(cells: Sequence[_Cell]) -> tuple[tuple[str, str], list[Expected]]:
         text = head + cell.text
         expected += _ranges(text, [(number, e) for e in cell.expected])
         source = _MARK.sub("", text).splitlines(keepends=True)
-        kind = {"cell_type": "markdown"} if cell.language == "markdown" else {"cell_type": "code", "execution_count": None, "outputs": []}
+        kind = (
+            {"cell_type": "markdown"}
+            if cell.language == "markdown"
+            else {"cell_type": "code", "execution_count": None, "outputs": []}
+        )
         made.append({**kind, "metadata": {}, "source": source})
     document = {"cells": made, "metadata": {"language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 5}
     return ("ipynb", json.dumps(document, indent=1, ensure_ascii=False) + "\n"), expected

@@ -130,7 +130,7 @@ def read_params(path: Path) -> dict[str, str]:
     bad = [Problem(f"{line!r} is not K=V", f"{path}:{number}") for number, line in kept if "=" not in line]
     if bad:
         raise SpecInvalid(f"{path} does not hold K=V lines", code="param-invalid", problems=tuple(bad))
-    return parse_params(line for _, line in kept)
+    return {key: value.strip() for key, value in parse_params(line for _, line in kept).items()}
 
 
 def _json_params(path: Path, text: str) -> dict[str, str]:

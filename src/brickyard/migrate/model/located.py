@@ -32,8 +32,13 @@ def load(kind: type[Model], name: str, text: str) -> Model:
     try:
         return kind.model_validate(_plain(tree))
     except ValidationError as error:
-        problems = tuple(_problem(kind, name, tree, detail) for detail in error.errors())
+        located = [(_where(tree, _path(detail)), _problem(kind, name, tree, detail)) for detail in error.errors()]
+        problems = tuple(problem for _, problem in sorted(located, key=lambda pair: pair[0]))
         raise SpecInvalid(f"{name} is not valid", code="rule-pack-invalid", problems=problems) from error
+
+
+def _path(detail: ErrorDetails) -> list[int | str]:
+    return [step for step in detail["loc"] if isinstance(step, int | str)]
 
 
 def _tree(name: str, text: str) -> CommentedMap:
@@ -71,7 +76,7 @@ def _plain(node: Any) -> Any:
 
 
 def _problem(kind: type[BaseModel], name: str, tree: CommentedMap, detail: ErrorDetails) -> Problem:
-    path = [step for step in detail["loc"] if isinstance(step, int | str)]
+    path = _path(detail)
     line, column = _where(tree, path)
     where = f"{name}:{line}:{column}"
     dotted = ".".join(map(str, path)) or "the file"

@@ -126,7 +126,7 @@ class RewriteRule(Strict):
 
     enabled: bool = True
     edit_class: EditClass | None = Field(None, alias="class")
-    options: dict[str, str | int | bool | None] = {}
+    options: dict[str, str | int | bool | None] = Field(default_factory=dict)
 
     @field_validator("edit_class", mode="before")
     @classmethod
@@ -174,7 +174,7 @@ class RulePack(Strict):
     time_zone: str | None = None
     emitter: Annotated[tuple[EmitterRule, ...], BeforeValidator(_listed)] = (EmitterRule(dbr="0.0", style="literal"),)
     maintenance: Maintenance = Maintenance()
-    rewrites: dict[str, RewriteRule] = {}
+    rewrites: dict[str, RewriteRule] = Field(default_factory=dict)
 
     @field_validator("max_lag")
     @classmethod

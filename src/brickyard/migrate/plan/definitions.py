@@ -74,8 +74,10 @@ def definition_of(piece: Piece) -> Definition | None:
 def _is_whole(pieces: Sequence[Piece]) -> bool:
     """Whether the pieces hold a literal of their own, and every literal from its start to its end."""
     chars = [p for p in pieces if isinstance(p, Chars)]
-    return bool(chars) and all(p.text == p.literal.value for p in chars) and len(chars) >= sum(
-        not isinstance(p, Slot) for p in pieces
+    return (
+        bool(chars)
+        and all(p.text == p.literal.value for p in chars)
+        and len(chars) >= sum(not isinstance(p, Slot) for p in pieces)
     )
 
 

@@ -75,7 +75,8 @@ def draft(
     view = _view(notebook, uses, options, known or Known())
     fixed = uses.kept | (uses.machine.escaped if uses.machine else set())
     named = tuple(renames.propose(found, notebook, fixed)) if options.pack.enabled(renames.RULE) else ()
-    moved = tuple(_schema_proposals(uses.schemas, options)) if options.pack.enabled(renames.RULE) else ()
+    settled = all(s.complete for s in found) and all(p.apply for p in named)
+    moved = tuple(_schema_proposals(uses.schemas, options)) if settled and options.pack.enabled(renames.RULE) else ()
     rewrites = tuple(propose(view))
     findings = (
         *_located(uses.findings.values(), notebook),
@@ -84,10 +85,12 @@ def draft(
         *_empty(notebook),
         *(f for p in named for f in p.findings),
         *_in_file(rewrites, notebook),
-        *_schema_findings(uses.schemas, options, notebook),
+        *_schema_findings(uses.schemas, options, notebook, moved=bool(moved)),
     )
     children = tuple((path, arguments) for path, arguments, _ in uses.children if path is not None)
-    return Draft(source, notebook, options, rows, rewrites, (*named, *moved), _heard(findings, notebook), children, view)
+    return Draft(
+        source, notebook, options, rows, rewrites, (*named, *moved), _heard(findings, notebook), children, view
+    )
 
 
 def finish(made: Draft, verdicts: Verdicts | None = None) -> NotebookPlan:
@@ -280,7 +283,7 @@ def _original_names(uses: Uses) -> Iterator[tuple[tuple[int, int], str]]:
 
 
 def _schema_proposals(schemas: Iterable[SchemaUse], options: PlanOptions) -> Iterator[Proposal]:
-    """`USE db` follows the schema's tables."""
+    """`USE db` follows the schema's tables; only where every name was renamed, since it moves all names left as they were."""
     for use in schemas:
         target = _schema_target(use, options)
         if target is not None and use.place is not None and use.place.cell:
@@ -303,11 +306,13 @@ def _is_legacy(parts: tuple[str, ...], options: PlanOptions) -> bool:
     return len(parts) == 1 or parts[0].lower() in options.pack.legacy
 
 
-def _schema_findings(schemas: Iterable[SchemaUse], options: PlanOptions, notebook: Notebook) -> Iterator[Finding]:
-    """Statements about whole legacy schemas, which are not rewritten."""
+def _schema_findings(
+    schemas: Iterable[SchemaUse], options: PlanOptions, notebook: Notebook, *, moved: bool
+) -> Iterator[Finding]:
+    """Statements about whole legacy schemas that are not rewritten."""
     known = {schema.lower() for rule in options.pack.mappings for schema in rule.schemas}
     for use in schemas:
-        if use.place is None or not use.place.cell or use.parts is None or _schema_target(use, options):
+        if use.place is None or not use.place.cell or use.parts is None or (moved and _schema_target(use, options)):
             continue
         if use.parts[-1].lower() in known and _is_legacy(use.parts, options):
             yield Finding(
@@ -349,16 +354,20 @@ def _file_line(notebook: Notebook, cell: Cell, line: int) -> int:
 def _empty(notebook: Notebook) -> Iterator[Finding]:
     if not any(cell.code.strip() for cell in notebook.cells):
         yield Finding(
-            "notebook-empty", Severity.WARN, f"{notebook.path} holds no cell", "leave it out, or check that it was exported whole"
+            "notebook-empty",
+            Severity.WARN,
+            f"{notebook.path} holds no cell",
+            "leave it out, or check that it was exported whole",
         )
 
 
 def _heard(findings: Iterable[Finding], notebook: Notebook) -> tuple[Finding, ...]:
     """The findings that no comment in the text silences, each once."""
-    distinct = dict.fromkeys(findings)
+    distinct = {(f.code, f.cell, f.line, None if f.code == "path-unmapped" else f.message): f for f in findings}
+    ordered = sorted(distinct.values(), key=lambda f: (f.cell or 0, f.line or 0, f.code))
     if "brickyard:" not in notebook.text:
-        return tuple(distinct)
-    return tuple(f for f in distinct if f.code not in _ignored(f, notebook))
+        return tuple(ordered)
+    return tuple(f for f in ordered if f.code not in _ignored(f, notebook))
 
 
 def _ignored(finding: Finding, notebook: Notebook) -> frozenset[str]:

@@ -59,9 +59,7 @@ def _parse_notebook(path: str, data: bytes) -> Notebook:
     return parse(path, data)
 
 
-def read(
-    notebook: Notebook, options: PlanOptions, library: Library, callers: Sequence[Mapping[str, str]] = ()
-) -> Uses:
+def read(notebook: Notebook, options: PlanOptions, library: Library, callers: Sequence[Mapping[str, str]] = ()) -> Uses:
     """Find the uses of objects in a notebook; *callers* holds the arguments by which other notebooks run it."""
     uses = Uses(options)
     machine = Machine(

@@ -40,11 +40,17 @@ def settle(
     verdicts: Verdicts,
 ) -> tuple[Edit, ...]:
     """Decide which proposals are applied; rewrites come before renames, earlier ones before later ones."""
-    first = _without_conflicts([_judged(p, notebook, options, verdicts) for p in rewrites if p.hunks])
+    ordered = sorted(rewrites, key=lambda p: not _only_takes_out(p))
+    first = _without_conflicts([_judged(p, notebook, options, verdicts) for p in ordered if p.hunks])
     second = _without_conflicts([_judged(p, notebook, options, verdicts) for p in renames if p.hunks])
     carried = _carry(notebook, first, second)
     edits = [edit for group in (*carried, *_outside(second, carried)) for edit in _edits(group, notebook)]
     return tuple(sorted(edits, key=lambda e: (e.hunk.cell, e.hunk.span.start, e.hunk.span.end, e.id)))
+
+
+def _only_takes_out(proposal: Proposal) -> bool:
+    """Whether a proposal only removes text: then nothing needs to be done inside what it removes."""
+    return not any(hunk.replacement.strip() for hunk in proposal.hunks)
 
 
 def _judged(proposal: Proposal, notebook: Notebook, options: PlanOptions, verdicts: Verdicts) -> Group:
@@ -65,7 +71,9 @@ def _refusal(group: Group, notebook: Notebook, options: PlanOptions) -> str | No
     if proposal.edit_class is EditClass.ADVICE:
         return "advice is never applied"
     if not proposal.apply:
-        return "offered; the rule pack does not ask for it" if not failed else f"this does not hold: {'; '.join(failed)}"
+        return (
+            "offered; the rule pack does not ask for it" if not failed else f"this does not hold: {'; '.join(failed)}"
+        )
     if failed:
         return f"this does not hold: {'; '.join(failed)}"
     if group.verdict is Verdict.COUNTEREXAMPLE:
@@ -100,7 +108,12 @@ def clash(a: CellEdit, b: CellEdit) -> bool:
     """Whether two hunks cannot both be made."""
     if a.cell != b.cell:
         return False
-    return a.span.overlaps(b.span) or a.span == b.span or _inserts_within(a.span, b.span) or _inserts_within(b.span, a.span)
+    return (
+        a.span.overlaps(b.span)
+        or a.span == b.span
+        or _inserts_within(a.span, b.span)
+        or _inserts_within(b.span, a.span)
+    )
 
 
 def _inserts_within(a: Span, b: Span) -> bool:

@@ -131,7 +131,15 @@ def _finding(mapped: Mapped, text: str, cell: int, line: int) -> Finding | None:
         return None
     if use.kind is Kind.PATH:
         message = f"no rule says where the files of {use.original} are to be"
-        return Finding("path-unmapped", Severity.INFO, message, "add them to `paths` of the rule pack", cell, line, str(use.original))
+        return Finding(
+            "path-unmapped",
+            Severity.INFO,
+            message,
+            "add them to `paths` of the rule pack",
+            cell,
+            line,
+            str(use.original),
+        )
     message = f"no rule maps {_dotted(use.original)}"
     remedy = "add it to the rule pack or to the file given with --mapping; --mapping-template lists such names"
     return Finding("name-unmapped", Severity.WARN, message, remedy, cell, line, _dotted(use.original))

@@ -33,7 +33,9 @@ def diff_lines(plan: NotebookPlan) -> Iterator[str]:
     before, after = _decoded(plan), plan.refactored
     if before is None or after is None or before == after:
         return
-    yield from unified_diff(before.splitlines(), after.splitlines(), plan.path, f"{plan.path} (refactored)", lineterm="", n=2)
+    yield from unified_diff(
+        before.splitlines(), after.splitlines(), plan.path, f"{plan.path} (refactored)", lineterm="", n=2
+    )
     for edit in plan.edits:
         if edit.applied:
             yield f"  {edit.id}  line {edit.position.line}  {edit.rule} ({edit.edit_class.value}, {edit.verdict.value}): {edit.reason}"
@@ -57,14 +59,16 @@ def _offered(edits: Iterable[Edit]) -> Iterator[str]:
 
 
 def _worklist(items: Sequence[WorkItem]) -> str:
-    rows = [
-        (i.order, i.path, i.outcome, i.halts, i.warnings, ", ".join(i.after) or "-", i.cycle or "-") for i in items
-    ]
+    rows = [(i.order, i.path, i.outcome, i.halts, i.warnings, ", ".join(i.after) or "-", i.cycle or "-") for i in items]
     return table(("#", "notebook", "outcome", "halts", "warnings", "after", "cycle"), rows)
 
 
 def _mapping(plans: Iterable[NotebookPlan]) -> str:
-    rows = {(r.original or f"? {r.text}", r.refactored or "-", r.side.value, r.kind.value) for p in plans for r in p.references}
+    rows = {
+        (r.original or f"? {r.text}", r.refactored or "-", r.side.value, r.kind.value)
+        for p in plans
+        for r in p.references
+    }
     return table(("original_3_level", "refactored_3_level", "side", "kind"), sorted(rows)) if rows else ""
 
 

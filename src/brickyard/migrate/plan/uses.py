@@ -71,7 +71,7 @@ class Use:
     can_alias: bool = False
     after: Place | None = None
     qualifiers: tuple[Qualification, ...] = ()
-    others: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()  # by which the statement's other relations qualify columns
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -129,7 +129,7 @@ class Uses:
         holes = tuple(_blank_holes(text))
         script = parse_once(text.text, holes)
         self._keep_text(text, script)
-        if holes and not any(statement.references for statement in script.statements):
+        if any(s.span.start == hole.span.start and not s.references for s in script.statements for hole in holes):
             self._note_unknown_sql(text)
         if not self.muted:
             self._keep_literals(text, script)
@@ -192,9 +192,7 @@ class Uses:
 
     # What is made of it
 
-    def resolve(
-        self, text: Text, place: Place, frame: Frame, side: Side, kind: Kind, verb: str
-    ) -> Use | None:
+    def resolve(self, text: Text, place: Place, frame: Frame, side: Side, kind: Kind, verb: str) -> Use | None:
         """The use that a spelled name is, or None when it names no object of the catalog."""
         if not text.known:
             return Use(place, text, None, "name-unknown", side, kind, verb)
@@ -305,7 +303,9 @@ def _known(value: Value) -> str | None:
 
 
 def _is_path_format(parts: tuple[str, ...]) -> bool:
-    return parts[0].lower() in ("delta", "parquet", "csv", "json", "orc", "avro", "text") and any(c in parts[1] for c in "/:")
+    return parts[0].lower() in ("delta", "parquet", "csv", "json", "orc", "avro", "text") and any(
+        c in parts[1] for c in "/:"
+    )
 
 
 def _plain_arguments(value: Value | None) -> Mapping[str, str]:
@@ -340,7 +340,10 @@ class _Reading:
             self._note_error(statement)
 
     def _note_error(self, statement: Statement) -> None:
-        at = min(statement.error_offset if statement.error_offset is not None else statement.span.start, len(self.text.text) - 1)
+        at = min(
+            statement.error_offset if statement.error_offset is not None else statement.span.start,
+            len(self.text.text) - 1,
+        )
         self.uses.note(
             "cell-unparsable",
             Severity.WARN,
@@ -369,7 +372,9 @@ class _Reading:
         use.can_alias = reference.alias is None and reference.version is None and not reference.in_string
         use.qualifiers = tuple(self._qualifications(statement, index))
         use.others = frozenset(
-            r.literal[-1].lower() for i, r in enumerate(statement.references) if i != index and r.literal
+            r.alias.lower() if r.alias else r.literal[-1].lower()
+            for i, r in enumerate(statement.references)
+            if i != index and (r.alias or r.literal)
         )
         self.uses.add(use)
 
@@ -388,7 +393,9 @@ class _Reading:
             return self._evaluate(reference.computed)
         if reference.whole and reference.literal:
             return made(".".join(f"`{part}`" for part in reference.literal))
-        inside = [h for h in statement.holes if reference.span.start <= h.span.start and h.span.end <= reference.span.end]
+        inside = [
+            h for h in statement.holes if reference.span.start <= h.span.start and h.span.end <= reference.span.end
+        ]
         unsolved = [h for h in inside if (h.span.start, h.span.end) not in self.blanks]
         if not unsolved:
             return self._range_text(reference.span, ())
@@ -437,7 +444,9 @@ class _Reading:
                 return self._evaluate(tree.this)
             case exp.Lower() | exp.Upper():
                 change = str.lower if isinstance(tree, exp.Lower) else str.upper
-                return lift(lambda v: made(change(v.text)) if isinstance(v, Text) and v.known else v, self._evaluate(tree.this))
+                return lift(
+                    lambda v: made(change(v.text)) if isinstance(v, Text) and v.known else v, self._evaluate(tree.this)
+                )
             case exp.Anonymous() if str(tree.this).lower() == "getargument" and tree.expressions:
                 return self._hole(Hole(Span(0, 0), tree.expressions[0].name))
         return Unknown("expression")

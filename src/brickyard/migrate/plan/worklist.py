@@ -60,7 +60,9 @@ def _writers_of(plans: Sequence[NotebookPlan]) -> dict[str, set[str]]:
         for row in plan.references:
             if row.original and row.kind is not Kind.FUNCTION and row.side is not Side.READ:
                 writers.setdefault(row.original.lower(), set()).add(plan.path)
-    return {plan.path: {w for name in _read(plan.references) for w in writers.get(name, ())} - {plan.path} for plan in plans}
+    return {
+        plan.path: {w for name in _read(plan.references) for w in writers.get(name, ())} - {plan.path} for plan in plans
+    }
 
 
 def _read(rows: Iterable[ReferenceRow]) -> set[str]:
@@ -102,7 +104,10 @@ def _components(before: Graph) -> list[list[str]]:
 def mapping_csv(plans: Iterable[NotebookPlan]) -> str:
     """The mapping of original to refactored names, each pair once."""
     pairs = {(r.original, r.refactored) for p in plans for r in p.references if r.original and r.kind is not Kind.PATH}
-    rows = [(original, refactored or "") for original, refactored in sorted(pairs, key=lambda pair: (pair[0], pair[1] or ""))]
+    rows = [
+        (original, refactored or "")
+        for original, refactored in sorted(pairs, key=lambda pair: (pair[0], pair[1] or ""))
+    ]
     return _csv(("original_3_level", "refactored_3_level"), rows)
 
 
@@ -124,7 +129,16 @@ def template_csv(plans: Iterable[NotebookPlan]) -> str:
 def worklist_csv(items: Iterable[WorkItem]) -> str:
     """The worklist as CSV."""
     rows = [
-        (str(i.order), i.path, i.outcome, str(i.halts), str(i.warnings), str(i.infos), " ".join(i.after), str(i.cycle or ""))
+        (
+            str(i.order),
+            i.path,
+            i.outcome,
+            str(i.halts),
+            str(i.warnings),
+            str(i.infos),
+            " ".join(i.after),
+            str(i.cycle or ""),
+        )
         for i in items
     ]
     return _csv(("order", "notebook", "outcome", "halts", "warnings", "infos", "after", "cycle"), rows)

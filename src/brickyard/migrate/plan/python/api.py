@@ -9,7 +9,35 @@ from brickyard.migrate.plan.python.values import Handle, Method, Value
 
 SESSION_NAMES = frozenset({"spark", "sqlContext", "sqlc", "hiveContext"})
 BUILTINS = frozenset(
-    ["str", "int", "float", "bool", "len", "range", "list", "tuple", "set", "frozenset", "dict", "sorted", "reversed", "enumerate", "zip", "map", "filter", "print", "open", "isinstance", "any", "all", "min", "max", "sum", "repr", "format"]
+    [
+        "str",
+        "int",
+        "float",
+        "bool",
+        "len",
+        "range",
+        "list",
+        "tuple",
+        "set",
+        "frozenset",
+        "dict",
+        "sorted",
+        "reversed",
+        "enumerate",
+        "zip",
+        "map",
+        "filter",
+        "print",
+        "open",
+        "isinstance",
+        "any",
+        "all",
+        "min",
+        "max",
+        "sum",
+        "repr",
+        "format",
+    ]
 )
 GLOBALS = BUILTINS | {"dbutils", "DeltaTable", "getArgument", "display", "displayHTML", "sc"}
 
@@ -61,14 +89,41 @@ WRITING: dict[str, Naming] = {
 """Methods that name what they write, whatever they are called on."""
 
 VIEWS = frozenset(
-    ["createOrReplaceTempView", "createTempView", "createGlobalTempView", "createOrReplaceGlobalTempView", "registerTempTable"]
+    [
+        "createOrReplaceTempView",
+        "createTempView",
+        "createGlobalTempView",
+        "createOrReplaceGlobalTempView",
+        "registerTempTable",
+    ]
 )
 """Methods that make a temporary view."""
 
 READ_FORMATS = frozenset(["load", "parquet", "csv", "json", "orc", "text", "textFile", "delta", "xml", "binaryFile"])
 WRITE_FORMATS = frozenset(["save", "parquet", "csv", "json", "orc", "text", "delta", "xml", "start"])
 NO_FILES = frozenset(
-    ["jdbc", "snowflake", "net.snowflake.spark.snowflake", "mongo", "mongodb", "kafka", "eventhubs", "bigquery", "redshift", "com.databricks.spark.sqldw", "sqldw", "cosmos.oltp", "org.elasticsearch.spark.sql", "cassandra", "rate", "socket", "sqlserver", "postgresql", "mysql", "oracle"]
+    [
+        "jdbc",
+        "snowflake",
+        "net.snowflake.spark.snowflake",
+        "mongo",
+        "mongodb",
+        "kafka",
+        "eventhubs",
+        "bigquery",
+        "redshift",
+        "com.databricks.spark.sqldw",
+        "sqldw",
+        "cosmos.oltp",
+        "org.elasticsearch.spark.sql",
+        "cassandra",
+        "rate",
+        "socket",
+        "sqlserver",
+        "postgresql",
+        "mysql",
+        "oracle",
+    ]
 )
 """Formats whose `load` and `save` name no file."""
 
@@ -106,13 +161,39 @@ PATHS: dict[str, tuple[tuple[int, Side], ...]] = {
 """Calls that name files, with the positions of the names."""
 
 FILE_READERS = frozenset(
-    ["read_csv", "read_parquet", "read_excel", "read_json", "read_pickle", "read_table", "read_fwf", "read_orc", "read_delta"]
+    [
+        "read_csv",
+        "read_parquet",
+        "read_excel",
+        "read_json",
+        "read_pickle",
+        "read_table",
+        "read_fwf",
+        "read_orc",
+        "read_delta",
+    ]
 )
 FILE_WRITERS = frozenset(["to_csv", "to_parquet", "to_excel", "to_json", "to_pickle", "to_orc", "to_html", "savefig"])
 FILE_MODULES = frozenset({"pandas", "polars", "pyspark.pandas"})
 
 WIDGETS = frozenset(f"dbutils.widgets.{kind}" for kind in ("text", "dropdown", "combobox", "multiselect"))
-HARMLESS = frozenset(["print", "display", "displayHTML", "info", "warning", "warn", "debug", "error", "exception", "critical", "log", "exit", "show"])
+HARMLESS = frozenset(
+    [
+        "print",
+        "display",
+        "displayHTML",
+        "info",
+        "warning",
+        "warn",
+        "debug",
+        "error",
+        "exception",
+        "critical",
+        "log",
+        "exit",
+        "show",
+    ]
+)
 """Calls that only show what they are given."""
 
 DELTA_WRITES = {

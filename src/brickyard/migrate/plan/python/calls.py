@@ -121,7 +121,7 @@ def _call_api(handle: Handle, given: Given, machine: Machine) -> Value:
     last = path.rsplit(".", 1)[-1]
     if last in ("getOrCreate", "getActiveSession") or path == "spark.newSession":
         return Handle("spark")
-    if path.startswith(("spark.read", "write")):
+    if path.startswith(("spark.read", "write.")):
         return _call_reader_or_writer(handle, last, given, machine)
     if path.startswith("DeltaTable"):
         return _call_delta(handle, last, given, machine)
@@ -188,7 +188,7 @@ def _report_path(
 
 
 def _call_reader_or_writer(handle: Handle, last: str, given: Given, machine: Machine) -> Value:
-    writes = handle.path.startswith("write")
+    writes = handle.path.startswith("write.")
     if last in api.WRITING:
         return _write_table(handle, last, given, machine)
     if last in (api.WRITE_FORMATS if writes else api.READ_FORMATS):
@@ -493,13 +493,17 @@ def invoke(function: Function, positional: Sequence[Value], named: Mapping[str, 
     """Call a function of the notebook."""
     frame = function.frame
     machine.called.add(id(function.node))
-    if frame.depth >= _MAX_DEPTH:
+    if machine.depth >= _MAX_DEPTH:
         return Unknown("result")
     scope = _parameters(function, positional, named)
     inner = Frame(frame.unit, (scope, *frame.scopes), frame.depth + 1, frame.assumed)
-    if isinstance(function.node, ast.Lambda):
-        return machine.evaluate(function.node.body, inner)
-    return machine.run(function.node.body, inner, machine)
+    machine.depth += 1
+    try:
+        if isinstance(function.node, ast.Lambda):
+            return machine.evaluate(function.node.body, inner)
+        return machine.run(function.node.body, inner, machine)
+    finally:
+        machine.depth -= 1
 
 
 def _parameters(function: Function, positional: Sequence[Value], named: Mapping[str, Value]) -> dict[str, Value]:

@@ -153,6 +153,7 @@ class Machine:
     params: Mapping[str, str] = field(default_factory=dict)
     callers: Sequence[Mapping[str, str]] = ()
     steps: int = 0
+    depth: int = 0
     loops: int = 0
     called: set[int] = field(default_factory=set)
     defined: list[Function] = field(default_factory=list)

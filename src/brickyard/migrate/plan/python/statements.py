@@ -99,7 +99,7 @@ def _assign_typed(node: ast.AnnAssign, frame: Frame, machine: Machine) -> None:
 
 
 def _assign_changed(node: ast.AugAssign, frame: Frame, machine: Machine) -> None:
-    """`name += value`, evaluated as `name + value` without a place for the name: it is not written there again."""
+    """`name += value`, evaluated as `name + value`."""
     if not isinstance(node.target, ast.Name):
         machine.escape(machine.evaluate(node.value, frame))
         return
@@ -265,7 +265,10 @@ def _delete(node: ast.Delete, frame: Frame, machine: Machine) -> None:
 
 def _match(node: ast.Match, frame: Frame, machine: Machine) -> End | None:
     machine.escape(machine.evaluate(node.subject, frame))
-    return _fork(machine.new_key("match"), [case.body for case in node.cases] + [[]], frame, machine)
+    blocks = [case.body for case in node.cases]
+    last = node.cases[-1]
+    complete = last.guard is None and isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None
+    return _fork(machine.new_key("match"), blocks if complete else [*blocks, []], frame, machine)
 
 
 _HANDLERS: dict[type[ast.stmt], Callable[..., End | None]] = {

@@ -75,16 +75,17 @@ def _part(piece: Piece, first: int, last: int) -> Sequence[Piece]:
 
 def place_of(text: Text, start: int, end: int) -> Place | None:
     """Where `[start, end)` is written, or None when it is not written as one range of one cell."""
-    first, last = None, None
+    places: list[Place] = []
     for piece, begin, stop in pieces_in(text, start, end):
         where = _piece_place(piece, begin, stop)
-        if where is None:
+        if where is None or (places and not _follows(where, places[-1])):
             return None
-        first = first or where
-        last = where
-    if first is None or last is None or first.cell != last.cell or first.span.start > last.span.start:
-        return None
-    return Place(first.cell, Span(first.span.start, last.span.end))
+        places.append(where)
+    return Place(places[0].cell, Span(places[0].span.start, places[-1].span.end)) if places else None
+
+
+def _follows(later: Place, earlier: Place) -> bool:
+    return later.cell == earlier.cell and later.span.start >= earlier.span.end
 
 
 def _piece_place(piece: Piece, begin: int, stop: int) -> Place | None:
