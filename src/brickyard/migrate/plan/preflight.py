@@ -89,9 +89,9 @@ def _source_row(pair: Pair, world: World, max_lag: timedelta, mapped: Mapped) ->
 
 
 def _source_findings(pair: Pair, world: World, max_lag: timedelta, mapped: Mapped) -> Iterator[Finding]:
-    yield from _access(world.get(pair.refactored), pair.refactored, "source")
+    yield from _access(world.get(pair.refactored), pair.refactored, "source-missing")
     if pair.original.folded() != pair.refactored.folded():
-        yield from _access(world.get(pair.original), pair.original, "legacy-source")
+        yield from _access(world.get(pair.original), pair.original, "legacy-source-missing")
     new, old = bases(pair.refactored, world), bases(pair.original, world)
     for name in sorted({*new.tables, *old.tables}):
         yield from _pinnable(world.get(name), name)
@@ -99,7 +99,7 @@ def _source_findings(pair: Pair, world: World, max_lag: timedelta, mapped: Mappe
         yield _halt("view-cycle", name, f"the view {name} reads itself", "break the cycle of views")
     for name, reason in {**new.unreadable, **old.unreadable}.items():
         if name not in (pair.original, pair.refactored):
-            yield _unreadable(name, reason, "source")
+            yield _unreadable(name, reason, "source-unreadable")
     for name in {**new.missing, **old.missing}:
         if name not in (pair.original, pair.refactored):
             yield _halt(
@@ -111,16 +111,16 @@ def _source_findings(pair: Pair, world: World, max_lag: timedelta, mapped: Mappe
             yield from _counts(ours, legacy)
 
 
-def _access(seen: Observed | None, name: TableName, what: str) -> Iterator[Finding]:
+def _access(seen: Observed | None, name: TableName, missing: str) -> Iterator[Finding]:
     if seen is None or seen.access is Access.MISSING:
-        yield _halt(f"{what}-missing", name, f"{name} does not exist", "create it, or correct the mapping")
+        yield _halt(missing, name, f"{name} does not exist", "create it, or correct the mapping")
     elif seen.access is Access.UNREADABLE:
-        yield _unreadable(name, seen.error, "source")
+        yield _unreadable(name, seen.error, "source-unreadable")
 
 
-def _unreadable(name: TableName, reason: str | None, what: str) -> Finding:
+def _unreadable(name: TableName, reason: str | None, code: str) -> Finding:
     return _halt(
-        f"{what}-unreadable",
+        code,
         name,
         f"{name} may exist, but it cannot be read: {reason or 'no reason given'}",
         "have SELECT, USE SCHEMA and USE CATALOG granted",
@@ -300,7 +300,7 @@ def _function_findings(seen: Observed | None, name: TableName) -> Iterator[Findi
             "function-missing", name, f"the function {name} does not exist", "create it, or correct the mapping"
         )
     elif seen.access is Access.UNREADABLE:
-        yield _unreadable(name, seen.error, "function")
+        yield _unreadable(name, seen.error, "function-unreadable")
 
 
 # ── targets ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -316,7 +316,7 @@ def _target_row(pair: Pair, world: World) -> CheckRow:
 def _target_findings(pair: Pair, world: World) -> Iterator[Finding]:
     legacy = world.get(pair.original)
     if legacy and legacy.access is Access.UNREADABLE:
-        yield _unreadable(pair.original, legacy.error, "target")
+        yield _unreadable(pair.original, legacy.error, "target-unreadable")
     elif needs_clone(pair) and (legacy is None or legacy.access is Access.MISSING):
         yield _halt(
             "target-missing",
