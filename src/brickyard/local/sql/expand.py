@@ -63,6 +63,23 @@ def syntax_error(text: str, statement: Statement) -> SqlError:
     )
 
 
+def insert_first(text: str) -> str:
+    """Write `WITH … INSERT INTO t SELECT …` as `INSERT INTO t WITH … SELECT …`, which is the same."""
+    tokens = tokens_of(text)
+    if not tokens or tokens[0].word != "WITH":
+        return text
+    depth = 0
+    for token in tokens:
+        depth += (token.word == "(") - (token.word == ")")
+        if depth == 0 and token.word == "INSERT":
+            head = single(text[token.start :])
+            query = head.arguments["query"]
+            assert isinstance(query, Span)
+            cut = token.start + query.start
+            return f"{text[token.start : cut]} {text[: token.start]} {text[cut:]}"
+    return text
+
+
 # --- parameters and variables ---------------------------------------------------------------------------------------
 
 

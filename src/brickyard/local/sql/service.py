@@ -31,6 +31,7 @@ from brickyard.local.sql.call import Call, Workshop, catalog_error
 from brickyard.local.sql.expand import (
     Expander,
     bind,
+    insert_first,
     known_columns,
     put_context,
     put_identifiers,
@@ -159,7 +160,7 @@ class _Work:
     # --- from text to a call ----------------------------------------------------------------------------------------
 
     def _call(self, parameters: Sequence[Parameter]) -> Call:
-        text = bind(self.text, parameters) if parameters else self.text
+        text = insert_first(bind(self.text, parameters) if parameters else self.text)
         statement = self._parsed(text)
         self.kind = statement.verb
         if statement.markers and statement.verb != "SCRIPT":
