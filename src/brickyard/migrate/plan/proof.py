@@ -134,9 +134,11 @@ def _local(edit: Edit, place: _Place) -> Span:
 
 
 def _places(plan: NotebookPlan) -> Iterator[_Place]:
+    temp: set[str] = set()
     for cell in plan.notebook.cells if plan.notebook else ():
         if cell.language is Language.SQL:
-            for statement in parse(cell.code).statements:
+            for statement in parse(cell.code, temp_views=temp).statements:
+                temp |= {statement.temp_view} if statement.temp_view else set()
                 span = statement.span.shift(cell.body.start)
                 edits = (e for e in plan.edits if e.applied and e.hunk.cell == cell.index)
                 yield _Place(cell, statement, tuple(e for e in edits if span.start <= e.hunk.span.start < span.end))
@@ -169,9 +171,9 @@ class _Builder:
         self.temp: set[str] = set()
         self.barred: dict[str, str] = {}
         self.names = dict(_names(plan))
-        for original, refactored in self.names.values():
-            if original in columns:
-                self.tables[original] = refactored
+        self.tables |= {original: refactored for original, refactored in self.names.values() if original in columns}
+        functions = {row.position for row in plan.references if row.kind is Kind.FUNCTION}
+        self.functions = dict(both for at, both in self.names.items() if at in functions)
 
     def view(self, place: _Place) -> None:
         """Keep a temp view of the notebook as a view of both worlds."""
@@ -224,11 +226,10 @@ class _Builder:
         if _NOT_REPEATABLE.search(place.text):
             raise _Barred("the statement gives other rows each time it runs")
         for reference in statement.references:
-            if reference.kind is Kind.FUNCTION:
-                raise _Barred("the statement calls a function of the catalog")
-            if self._name(place, reference) not in self.columns:
+            if reference.kind is not Kind.FUNCTION and self._name(place, reference) not in self.columns:
                 raise _Barred("the columns of one of its tables are not known")
-        if any(".".join(r.literal or ()).lower() not in self.temp for r in statement.temp_references):
+        known = self.temp | {(statement.temp_view or "").lower()}
+        if any(".".join(r.literal or ()).lower() not in known for r in statement.temp_references):
             raise _Barred("the statement reads a temp view that was not made by a statement that can be run")
 
     def _name(self, place: _Place, reference: Reference) -> TableName:
@@ -257,7 +258,7 @@ class _Builder:
 
     def _rewired(self, text: str, world: int) -> str:
         """A statement's text with every name set to its table of the scratch world."""
-        found = parse(text)
+        found = parse(text, temp_views=self.temp)
         if len(found.statements) != 1 or found.statements[0].error:
             raise _Barred("the rewritten text is not one statement")
         return replace_spans(text, self._placed(text, found.statements[0], world))
@@ -270,28 +271,37 @@ class _Builder:
             view = f"{_schema(self.scratch, world)}.{quote(statement.temp_view)}"
             yield Span(0, head.end()), f"CREATE OR REPLACE VIEW {view}"
         for reference in statement.references:
-            original = self._known(reference.literal or (), world)
-            yield reference.whole or reference.span, table_in(self.scratch, self.tables, original, world)
-        for reference in statement.temp_references:
+            whole, known = reference.whole or reference.span, self._known(reference, world)
+            if reference.kind is Kind.FUNCTION:
+                yield whole, (self.functions[known] if world else known).sql
+            else:
+                yield whole, table_in(self.scratch, self.tables, known, world)
+        for reference in (r for r in statement.temp_references if not _is_own(r, statement)):
             yield reference.span, f"{_schema(self.scratch, world)}.{quote('.'.join(reference.literal or ()))}"
         for qualifier in statement.qualifiers:
             last = qualifier.parts[-1].literal
             if len(qualifier.parts) > 1 and last:
                 yield qualifier.span, quote(last)
 
-    def _known(self, parts: tuple[str, ...], world: int) -> TableName:
+    def _known(self, reference: Reference, world: int) -> TableName:
         """The legacy name of a name in a text of *world*: full, or by its ending."""
-        words = tuple(p.lower() for p in parts)
-        for original, refactored in self.tables.items():
+        words = tuple(p.lower() for p in reference.literal or ())
+        objects = self.functions if reference.kind is Kind.FUNCTION else self.tables
+        for original, refactored in objects.items():
             name = refactored if world else original
             if words and (name.catalog, name.schema, name.name)[-len(words) :] == words:
                 return original
-        raise _Barred(f"{'.'.join(parts) or 'a computed name'} is not one of the statement's objects")
+        raise _Barred(f"{'.'.join(words) or 'a computed name'} is not one of the statement's objects")
+
+
+def _is_own(reference: Reference, statement: Statement) -> bool:
+    """Whether a reference is the temp view that the statement itself makes."""
+    return ".".join(reference.literal or ()).lower() == (statement.temp_view or "").lower()
 
 
 def _names(plan: NotebookPlan) -> Iterator[tuple[Position, tuple[TableName, TableName]]]:
     for row in plan.references:
-        if row.original and row.refactored and row.kind not in (Kind.PATH, Kind.FUNCTION):
+        if row.original and row.refactored and row.kind is not Kind.PATH:
             yield row.position, (TableName.parse(row.original).folded(), TableName.parse(row.refactored).folded())
 
 
@@ -425,7 +435,7 @@ def rows_of(columns: Sequence[Column], values: Sequence[str], name: TableName, s
     written = ", ".join("(" + ", ".join(_text(v) for v in row) + ")" for row in rows)
     listed = ", ".join(f"CAST(c{i} AS {c.type}) AS {quote(c.name)}" for i, c in enumerate(columns))
     names = ", ".join(f"c{i}" for i in range(len(columns)))
-    return f"SELECT {listed} FROM VALUES {written} AS v({names})" + (" WHERE FALSE" if seed is None else "")
+    return f"SELECT {listed} FROM (VALUES {written}) AS v({names})" + (" WHERE FALSE" if seed is None else "")
 
 
 def _text(value: str | None) -> str:
