@@ -20,12 +20,18 @@ def cells_of(bench, run):
 
 
 def test_cells_share_a_namespace_and_keep_what_they_print_and_echo(bench):
-    run, output = bench.run(source("x = 40\nprint('one')", "def f():\n    return x + 2\nf()", "f();"))
+    run, output = bench.run(
+        source(
+            "x = 40\nimport sys\nprint('one ü')\nsys.stdout.buffer.write(b'two')",
+            "def f():\n    return x + 2\nf()",
+            "f();",
+        )
+    )
     assert run.state.result_state.value == "SUCCESS"
     assert output.error is None
     kept = [(c["cell"], c["status"], c["stdout"], c["outputs"]) for c in cells_of(bench, run)]
     assert kept == [
-        (1, "SUCCESS", "one\n", []),
+        (1, "SUCCESS", "one ü\ntwo", [{"type": "text", "text": "3", "truncated": False}]),
         (2, "SUCCESS", "", [{"type": "text", "text": "42", "truncated": False}]),
         (3, "SUCCESS", "", []),
     ]

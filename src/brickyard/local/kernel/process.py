@@ -18,7 +18,7 @@ from brickyard.local.kernel.namespace import Spark, fill
 from brickyard.local.kernel.notebook import Kernel
 from brickyard.local.kernel.places import Places
 from brickyard.local.kernel.python import failure, run_program
-from brickyard.local.kernel.record import MAX_RESULT, JsonObject, Recorder, Tee
+from brickyard.local.kernel.record import MAX_RESULT, JsonObject, Recorder, stream
 from brickyard.local.kernel.server import Server, ServerRefused
 from brickyard.local.kernel.widgets import Widgets
 
@@ -41,7 +41,7 @@ def run(order: Mapping[str, object]) -> int:
     os.environ.clear()
     os.environ.update(_texts(order["environment"]))
     recorder = Recorder(folder)
-    sys.stdout, sys.stderr = Tee(recorder, 1), Tee(recorder, 2)
+    sys.stdout, sys.stderr = stream(recorder, 1), stream(recorder, 2)
     signal.signal(signal.SIGTERM, _cancel)
     result = _result(_read_task(order["task"]), folder, recorder)
     recorder.finish(result)

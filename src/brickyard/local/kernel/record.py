@@ -10,6 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 MAX_STREAM = 1024 * 1024
 MAX_RESULT = 5 * 1024 * 1024
@@ -129,17 +133,13 @@ class Recorder:
                 return value
 
 
-class Tee(io.TextIOBase):
-    """A standard stream that writes to the log and to the running cell."""
+class _Sink(io.RawIOBase):
+    """The bytes of a standard stream: to the log and to the running cell, at once, secrets blotted out."""
 
     def __init__(self, recorder: Recorder, descriptor: int) -> None:
+        super().__init__()
         self._recorder = recorder
         self._descriptor = descriptor
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]  # typeshed has it as an attribute
-        """UTF-8, whatever the locale says."""
-        return "utf-8"
 
     def writable(self) -> bool:
         """It is."""
@@ -149,13 +149,21 @@ class Tee(io.TextIOBase):
         """The log's descriptor, for those who start processes."""
         return self._descriptor
 
-    def write(self, text: str) -> int:
-        """Write through at once, so that a killed process leaves all it printed."""
+    def write(self, data: Buffer) -> int:
+        """Write through, so that a killed process leaves all it printed."""
+        given = bytes(data)
+        text = given.decode("utf-8", "replace")
         self._recorder.printed(text)
-        data = self._recorder.concealed(text).encode("utf-8", "backslashreplace")
-        while data:
-            data = data[os.write(self._descriptor, data) :]
-        return len(text)
+        left = self._recorder.concealed(text).encode()
+        while left:
+            left = left[os.write(self._descriptor, left) :]
+        return len(given)
+
+
+def stream(recorder: Recorder, descriptor: int) -> io.TextIOWrapper:
+    """A standard stream that writes to the log and to the running cell."""
+    sink = _Sink(recorder, descriptor)
+    return io.TextIOWrapper(sink, "utf-8", "backslashreplace", newline="", write_through=True)  # type: ignore[arg-type]  # raw bytes are what is wanted
 
 
 def now_ms() -> int:
