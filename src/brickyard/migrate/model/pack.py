@@ -169,7 +169,7 @@ class RulePack(Strict):
     mappings: Annotated[tuple[MappingRule, ...], BeforeValidator(_listed)] = ()
     paths: Annotated[tuple[PathRule, ...], BeforeValidator(_listed)] = ()
     widgets: Annotated[tuple[Widget, ...], BeforeValidator(_listed)] = ()
-    compute: Compute = Compute()  # pyrefly: ignore
+    compute: Compute = Field(default_factory=lambda: Compute.model_validate({}))
     max_lag: str = "1d"
     time_zone: str | None = None
     emitter: Annotated[tuple[EmitterRule, ...], BeforeValidator(_listed)] = (EmitterRule(dbr="0.0", style="literal"),)

@@ -15,6 +15,7 @@ from typing import Any
 
 from brickyard.dbsql.model import Kind
 from brickyard.kernel.errors import SpecInvalid
+from brickyard.kernel.names import TableName
 from brickyard.kernel.progress import Report, Step, silent
 from brickyard.migrate.model.inputs import PlanOptions, Source
 from brickyard.migrate.model.nouns import Finding, NotebookPlan, Plan, Proposal, Readiness, ReferenceRow, Severity
@@ -275,7 +276,8 @@ def _original_names(uses: Uses) -> Iterator[tuple[tuple[int, int], str]]:
     by_place: dict[tuple[int, int], set[str]] = {}
     for use in uses.found.values():
         if use.kind is not Kind.PATH:
-            name = f"{use.original.catalog}.{use.original.schema}.{use.original.name}" if use.original else ""  # pyrefly: ignore
+            full = use.original
+            name = f"{full.catalog}.{full.schema}.{full.name}" if isinstance(full, TableName) else ""
             by_place.setdefault((use.place.cell, use.place.span.start), set()).add(name)
     for place, found in by_place.items():
         if len(found) == 1 and (name := found.pop()):

@@ -16,7 +16,7 @@ from brickyard.migrate.model.nouns import Severity
 from brickyard.migrate.plan.python import calls, expressions, statements
 from brickyard.migrate.plan.python.frame import Exhausted, Frame, Machine, Scope, Unit
 from brickyard.migrate.plan.python.literals import Literal
-from brickyard.migrate.plan.python.values import Chars, Place, Text, Unknown, Value, made
+from brickyard.migrate.plan.python.values import Chars, Function, Place, Text, Unknown, made
 from brickyard.migrate.plan.uses import Uses
 from brickyard.notebooks.model import Cell, Language, Notebook, Span
 from brickyard.notebooks.parse import parse
@@ -222,8 +222,8 @@ class _Reader:
             if id(function.node) not in self.machine.called and function.frame.unit.cell:
                 self._blindly(function)
 
-    def _blindly(self, function: Value) -> None:
+    def _blindly(self, function: Function) -> None:
         try:
-            calls.call_blindly(function, self.machine)  # pyrefly: ignore
+            calls.call_blindly(function, self.machine)
         except (RecursionError, Exhausted):
             self.machine.called.add(id(function))

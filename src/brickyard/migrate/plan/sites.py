@@ -13,7 +13,7 @@ from brickyard.migrate.plan import names
 from brickyard.migrate.plan.python.values import Place
 from brickyard.migrate.plan.uses import Use
 from brickyard.notebooks.edit import position
-from brickyard.notebooks.model import Notebook
+from brickyard.notebooks.model import Notebook, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def rows(sites: Iterable[Site], notebook: Notebook) -> tuple[ReferenceRow, ...]:
     return tuple(found)
 
 
-def _row(mapped: Mapped, text: str, where: object) -> ReferenceRow:
+def _row(mapped: Mapped, text: str, where: Position) -> ReferenceRow:
     use = mapped.use
     return ReferenceRow(
         original=_dotted(use.original),
@@ -83,7 +83,7 @@ def _row(mapped: Mapped, text: str, where: object) -> ReferenceRow:
         side=use.side,
         rule=mapped.rule,
         text=text,
-        position=where,  # pyrefly: ignore
+        position=where,
         verb=use.verb,
     )
 

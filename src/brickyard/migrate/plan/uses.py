@@ -371,11 +371,7 @@ class _Reading:
         use.alias = reference.alias
         use.can_alias = reference.alias is None and reference.version is None and not reference.in_string
         use.qualifiers = tuple(self._qualifications(statement, index))
-        use.others = frozenset(
-            r.alias.lower() if r.alias else r.literal[-1].lower()
-            for i, r in enumerate(statement.references)
-            if i != index and (r.alias or r.literal)
-        )
+        use.others = frozenset(_shown_as(r) for i, r in enumerate(statement.references) if i != index)
         self.uses.add(use)
 
     def _qualifications(self, statement: Statement, index: int) -> Iterator[Qualification]:
@@ -427,7 +423,7 @@ class _Reading:
         value = widget_value(name, scope, machine)
         return scope.get(f"@var:{name}", value) if isinstance(value, Unknown) else value
 
-    def _evaluate(self, tree: exp.Expression) -> Value:
+    def _evaluate(self, tree: object) -> Value:
         """Evaluate the argument of IDENTIFIER."""
         match tree:
             case exp.Literal() if tree.is_string:
@@ -514,6 +510,12 @@ _EFFECTS = {
     "CREATE WIDGET": _Reading.create_widget,
     "DECLARE VARIABLE": _Reading.declare,
 }
+
+
+def _shown_as(reference: Reference) -> str:
+    """The word that qualifies columns of a relation."""
+    last = reference.literal[-1] if reference.literal else ""
+    return (reference.alias or last).lower()
 
 
 def _joined(*values: Value) -> Value:

@@ -59,10 +59,10 @@ def _len(values: Sequence[Value], machine: Machine) -> Value:
 
 
 def _range(values: Sequence[Value], machine: Machine) -> Value:
-    bounds = [plain(value) for value in values]
-    if not 1 <= len(bounds) <= 3 or not all(isinstance(b, int) for b in bounds) or bounds[2:] == [0]:
+    bounds = [b for b in map(plain, values) if isinstance(b, int)]
+    if not 1 <= len(bounds) <= 3 or len(bounds) != len(values) or bounds[2:] == [0]:
         return Unknown("range")
-    numbers = range(*bounds)  # pyrefly: ignore
+    numbers = range(*bounds)
     return Items(tuple(map(Constant, numbers))) if len(numbers) <= _MAX_RANGE else Unknown("range")
 
 
@@ -83,10 +83,10 @@ def _sorted(values: Sequence[Value], machine: Machine) -> Value:
     items = _items_of(values[0]) if values else None
     if items is None or len(values) > 1:
         return Unknown("items") if items is None else Items(items)
-    known = [(plain(item), item) for item in items]
-    if all(isinstance(k, str) for k, _ in known) or all(isinstance(k, int) for k, _ in known):
-        return Items(tuple(item for _, item in sorted(known, key=lambda pair: pair[0])))  # pyrefly: ignore
-    return Items(items)
+    known = [plain(item) for item in items]
+    if all(isinstance(k, str) for k in known):
+        return Items(tuple(sorted(items, key=lambda item: str(plain(item)))))
+    return Items(items) if len(items) < 2 else Unknown("items")
 
 
 def _reversed(values: Sequence[Value], machine: Machine) -> Value:
@@ -116,7 +116,7 @@ def _dict(values: Sequence[Value], machine: Machine) -> Value:
     if pairs is None or not all(isinstance(p, Items) and len(p.items) == 2 for p in pairs):
         return Unknown("dict")
     entries = [(plain(p.items[0]), *p.items) for p in pairs if isinstance(p, Items)]
-    return Table(tuple(entries)) if all(isinstance(e[0], str | int) for e in entries) else Unknown("dict")  # pyrefly: ignore
+    return Table(tuple(entries)) if all(isinstance(e[0], str | int) for e in entries) else Unknown("dict")
 
 
 def _path_join(values: Sequence[Value], machine: Machine) -> Value:

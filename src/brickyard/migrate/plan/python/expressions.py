@@ -19,6 +19,7 @@ from brickyard.migrate.plan.python.values import (
     Function,
     Handle,
     Items,
+    Place,
     Table,
     Text,
     Unknown,
@@ -98,7 +99,7 @@ def _constant(node: ast.Constant, frame: Frame, machine: Machine) -> Value:
 def _literal_text(node: ast.Constant | ast.JoinedStr, frame: Frame, machine: Machine) -> Value:
     pieces = machine.literal_pieces(node, frame.unit)
     if pieces is None:
-        return made(node.value) if isinstance(node, ast.Constant) else Unknown("text")
+        return made(str(node.value)) if isinstance(node, ast.Constant) else Unknown("text")
     parts: list[Value] = []
     for piece in pieces:
         match piece:
@@ -160,7 +161,7 @@ def _add(left: Value, right: Value) -> Value:
     return _arithmetic(ast.Add(), left, right)
 
 
-_OPERATORS: dict[type[ast.operator], Callable[[object, object], object]] = {
+_OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -182,12 +183,11 @@ def _arithmetic(op: ast.operator, left: Value, right: Value) -> Value:
     return Unknown()
 
 
-def _number(function: Callable[[object, object], object], a: int, b: int) -> Value:
+def _number(function: Callable[[int, int], int], a: int, b: int) -> Value:
     try:
-        result = function(a, b)
+        return Constant(function(a, b))
     except ZeroDivisionError:
         return Unknown()
-    return Constant(result) if isinstance(result, int) else Unknown()
 
 
 def _percent(left: Value, right: ast.expr, frame: Frame, machine: Machine) -> Value:
@@ -205,14 +205,14 @@ def _percent(left: Value, right: ast.expr, frame: Frame, machine: Machine) -> Va
     return lift(lambda template, given: _percent_one(template, given, place), left, value)
 
 
-def _percent_one(template: Value, given: Value, place: object) -> Value:
+def _percent_one(template: Value, given: Value, place: Place) -> Value:
     match given:
         case Table(entries):
             named = {str(key): Argument(v, None) for key, _, v in entries}
             return apply_percent(as_text(template), [], named)
         case Items(items):
             return apply_percent(as_text(template), [Argument(item, None) for item in items], {})
-    return apply_percent(as_text(template), [Argument(given, place)], {})  # pyrefly: ignore
+    return apply_percent(as_text(template), [Argument(given, place)], {})
 
 
 def _sequence(node: ast.List | ast.Tuple | ast.Set, frame: Frame, machine: Machine) -> Value:
@@ -240,7 +240,7 @@ def _dict(node: ast.Dict, frame: Frame, machine: Machine) -> Value:
             entries.append((known, name, value))
         else:
             complete = False
-    return Table(tuple(entries)) if complete else Unknown("dict")  # pyrefly: ignore
+    return Table(tuple(entries)) if complete else Unknown("dict")
 
 
 def _subscript(node: ast.Subscript, frame: Frame, machine: Machine) -> Value:
@@ -266,15 +266,15 @@ def _item(owner: Value, index: Value) -> Value:
 
 
 def _slice(owner: Value, lower: Value, upper: Value) -> Value:
-    bounds = plain(lower), plain(upper)
-    if not all(isinstance(b, int | None) for b in bounds):
+    start, stop = plain(lower), plain(upper)
+    if not isinstance(start, int | None) or not isinstance(stop, int | None):
         return Unknown()
     match owner:
         case Items(items, kind):
-            return Items(items[slice(*bounds)], kind)
+            return Items(items[start:stop], kind)
         case Text() if owner.known:
-            start, stop, _ = slice(*bounds).indices(len(owner.text))
-            return cut(owner, start, max(start, stop))
+            first, last, _ = slice(start, stop).indices(len(owner.text))
+            return cut(owner, first, max(first, last))
     return Unknown()
 
 
@@ -389,7 +389,7 @@ def _comprehension(
         return Unknown("items")
     if isinstance(node, ast.DictComp):
         entries = tuple((plain(key), key, value) for key, value in results)
-        return Table(entries) if all(isinstance(e[0], str | int) for e in entries) else Unknown("dict")  # pyrefly: ignore
+        return Table(entries) if all(isinstance(e[0], str | int) for e in entries) else Unknown("dict")
     return Items(tuple(value for _, value in results))
 
 

@@ -111,8 +111,8 @@ class Witness(Protocol):
     def sql(self, text: Text, frame: Frame, arguments: Value | None) -> None:
         """A SQL text is executed."""
 
-    def name(self, text: Text, place: Place, frame: Frame, side: Side, kind: Kind, verb: str) -> object:
-        """An object is named by a call; returns what identifies the use."""
+    def name(self, text: Text, place: Place | None, frame: Frame, side: Side, kind: Kind, verb: str) -> object:
+        """An object is named by a call (place None: by the literal itself); returns what identifies the use."""
 
     def refine(self, use: object, side: Side, verb: str) -> None:
         """It turns out what is done with a use."""

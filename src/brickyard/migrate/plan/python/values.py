@@ -131,7 +131,7 @@ class Items:
 class Table:
     """A dict whose keys are known strings or numbers."""
 
-    entries: tuple[tuple[str | int | float | bool | None, Value, Value], ...]  # plain key, key, value
+    entries: tuple[tuple[object, Value, Value], ...]  # plain key, key, value
 
     def get(self, key: object) -> Value | None:
         """The value under a plain key."""
