@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import pytest
 from brickyard.home import control, services
 from brickyard.home.folder import Home
 from brickyard.home.services import SERVICES, SUPERVISOR, WORKSPACE
+from brickyard.home.supervisor import supervise
 from brickyard.kernel import processes
 from brickyard.metadata import embedded
 
@@ -156,3 +158,7 @@ def test_two_ups_at_once_make_one_of_each(home: Home, tmp_path: Path):
     assert first.services == second.services
     supervisors = [p for p in psutil.process_iter() if p.cmdline()[-2:] == [SUPERVISOR.module, str(home.path)]]
     assert len(supervisors) == 1
+
+
+def test_a_supervisor_ends_with_its_home(tmp_path: Path):
+    supervise(Home(tmp_path / "gone"), threading.Event())

@@ -22,9 +22,12 @@ log = structlog.get_logger(__name__)
 
 
 def supervise(home: Home, stopped: threading.Event) -> None:
-    """Look twice a second and start what is missing; wait longer after each start that fails."""
+    """Look twice a second and start what is missing, until told to stop or the home is gone.
+
+    After each start that fails the wait is longer.
+    """
     wait = _LOOK_SECONDS
-    while not stopped.wait(wait):
+    while not stopped.wait(wait) and home.run.is_dir():
         missing = [service.name for service in status(home).services if not service.running]
         wait = _revive(home, missing, wait) if missing else _LOOK_SECONDS
 
