@@ -55,10 +55,17 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One way to write a trial: statements for one world, what to read afterwards, and the text to EXPLAIN."""
+    """One way to write a trial: statements for one world, and what to read afterwards."""
 
     statements: tuple[str, ...]
     read: str
+
+    @property
+    def query(self) -> str:
+        """The query that decides the rows: the last statement's own, without what writes them."""
+        text = self.statements[-1] if self.statements else self.read
+        found = parse(text, trees=False).statements[0].arguments.get("query")
+        return found.slice(text) if isinstance(found, Span) else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +385,7 @@ def _fill(proof: Proof, execute: Execute, name: TableName, seed: int | None, wor
 def _run(proof: Proof, execute: Execute, trial: Trial, seed: int | None) -> Ruling:
     native = _NEEDS_NATIVE.get(trial.rule)
     if native and (told := _rewritten(execute, trial.after)):
-        return Ruling(Verdict.UNPROVED, f"the workspace rewrites {told} itself, so its engine has not run both forms")
+        return Ruling(Verdict.UNPROVED, told)
     before = _outcome(proof, execute, trial, trial.before, 0, seed)
     if isinstance(before, str):
         return Ruling(Verdict.UNPROVED, f"the statement as it was does not run on generated rows: {before}")
@@ -393,13 +400,13 @@ def _run(proof: Proof, execute: Execute, trial: Trial, seed: int | None) -> Ruli
 
 
 def _rewritten(execute: Execute, form: Form) -> str | None:
-    """What the workspace says that it rewrote before its engine saw the statement, None when nothing."""
+    """Why the workspace's engine has not run the statement as it stands, None when it has."""
     try:
-        rows = execute(f"EXPLAIN {form.statements[-1] if form.statements else form.read}")
-    except (WorkspaceRefused, NotFound):
-        return "what it cannot explain"
+        rows = execute(f"EXPLAIN {form.query}")
+    except (WorkspaceRefused, NotFound) as error:
+        return f"the workspace cannot explain the statement: {error.message}"
     match = _REWRITTEN.search("\n".join(str(cell) for row in rows for cell in row))
-    return match["what"] if match else None
+    return f"the workspace rewrites {match['what']} itself, so its engine has not run both forms" if match else None
 
 
 def _outcome(
