@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from pydantic import TypeAdapter
+from sqlalchemy import Connection
 
 from brickyard.context import Context
 from brickyard.dbsql.model import Kind
@@ -33,7 +34,7 @@ from brickyard.kernel.terminal import plain
 from brickyard.migrate import apply, observe, report, store
 from brickyard.migrate.journal import Work
 from brickyard.migrate.model.inputs import PlanOptions, Source, parse_mapping
-from brickyard.migrate.model.nouns import Outcome, Plan, Severity, Verdict
+from brickyard.migrate.model.nouns import Finding, Outcome, Plan, Severity, Verdict
 from brickyard.migrate.model.pack import parse_pack, read_pack, shipped_packs
 from brickyard.migrate.model.runs import (
     CloneTable,
@@ -63,6 +64,8 @@ log = structlog.stdlib.get_logger(__name__)
 _BUSY = (429, 503)
 _LOOK_SECONDS = 0.3
 _WORLD = TypeAdapter(World)
+_COMPARISONS = TypeAdapter(tuple[TableComparison, ...])
+_FINDINGS = TypeAdapter(tuple[Finding, ...])
 
 
 # ── preview ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -118,12 +121,12 @@ def submit(context: Context, request: RunRequest) -> Submitted:
     options(request)
     client = context.workspaces.client()
     sources = _sources(client, request)
-    _expect_hash(request, sources)
+    collisions = _collisions(request, sources)
     batch = Batch(_new_id(), context.clock(), _host(client), _title(request, sources), request)
     with context.metadata.transaction() as tx:
         chosen = _chosen(tx, batch, sources)
         store.save_batch(tx, batch, sources)
-        runs = {path: _save_run(tx, batch, position, path) for position, path in enumerate(chosen)}
+        runs = {path: _save_run(tx, batch, at, path, collisions.get(path, ())) for at, path in enumerate(chosen)}
         for _ in range(min(request.jobs, len(runs))):
             _defer_next(context, tx, batch.id)
     return Submitted(batch.id, runs)
@@ -161,19 +164,21 @@ def _sources(client: WorkspaceClient, request: RunRequest) -> tuple[StoredSource
     return sources
 
 
-def _expect_hash(request: RunRequest, sources: Iterable[StoredSource]) -> None:
-    if request.plan_hash is None:
-        return
-    found = plan_notebooks([Source(s.path, s.content) for s in sources], options(request)).hash
-    if found != request.plan_hash:
+def _collisions(request: RunRequest, sources: Sequence[StoredSource]) -> dict[str, list[dict[str, Any]]]:
+    """Plan the batch as a whole for what no notebook shows alone: two that map different objects to one name."""
+    if len(sources) == 1 and request.plan_hash is None:
+        return {}
+    whole = plan_notebooks([Source(s.path, s.content) for s in sources], options(request))
+    if request.plan_hash not in (None, whole.hash):
         raise GuardRefused(
-            f"the plan is {found} now, not {request.plan_hash}: a notebook, the rules or the mapping have changed",
+            f"the plan is {whole.hash} now, not {request.plan_hash}: a notebook, the rules or the mapping have changed",
             code="plan-changed",
             remedy="look at the plan again",
         )
+    return {p.path: [plain(f) for f in p.findings if f.code == "mapping-collision"] for p in whole.notebooks}
 
 
-def _chosen(tx: Any, batch: Batch, sources: Iterable[StoredSource]) -> list[str]:
+def _chosen(tx: Connection, batch: Batch, sources: Iterable[StoredSource]) -> list[str]:
     paths = [s.path for s in sources if not s.child]
     if not batch.request.only_failed:
         return paths
@@ -184,14 +189,14 @@ def _chosen(tx: Any, batch: Batch, sources: Iterable[StoredSource]) -> list[str]
     return left
 
 
-def _save_run(tx: Any, batch: Batch, position: int, path: str) -> str:
+def _save_run(tx: Connection, batch: Batch, position: int, path: str, collisions: Sequence[Mapping[str, Any]]) -> str:
     run_id = _new_id()
-    store.save_run(tx, run_id, batch, position, path, _identity(batch, path))
+    store.save_run(tx, run_id, batch, position, path, _identity(batch, path), collisions)
     store.tell(tx, store.run(tx, run_id), batch.created_at, "queued", "queued")
     return run_id
 
 
-def _defer_next(context: Context, tx: Any, batch_id: str) -> None:
+def _defer_next(context: Context, tx: Connection, batch_id: str) -> None:
     """Hand the batch's next run to the queue, if one waits."""
     run = store.waiting(tx, batch_id)
     if run:
@@ -332,6 +337,7 @@ def _checked(work: Work, planned: Planned, found: Sequence[Pair], world: World) 
     checked = preflight.check(found, world, planned.options.pack.lag, planned.mapped)
     if work.request.onto_targets and not work.request.replace:
         checked = replace(checked, findings=(*checked.findings, *preflight.refuse_onto(found, world)))
+    checked = replace(checked, findings=(*checked.findings, *_shared_findings(work, planned)))
     halts = (*(f for f in planned.main.findings if f.severity is Severity.HALT), *checked.halts)
     work.keep(preflight=checked)
     words = f"checked {report.plural(len(checked.rows), 'object')}: {report.plural(len(halts), 'critical finding')}"
@@ -342,6 +348,13 @@ def _checked(work: Work, planned: Planned, found: Sequence[Pair], world: World) 
         _told(work, planned, checked, found, ending)
         raise GuardRefused(halts[0].message + more, code=halts[0].code, remedy=halts[0].remedy)
     return checked
+
+
+def _shared_findings(work: Work, planned: Planned) -> tuple[Finding, ...]:
+    """What the batch as a whole has against this notebook and its own plan does not say."""
+    said = {(f.code, f.subject) for f in planned.main.findings}
+    found = _FINDINGS.validate_python(work.run.collisions or [])
+    return tuple(f for f in found if (f.code, f.subject) not in said)
 
 
 # ── 5: a place of its own ────────────────────────────────────────────────────────────────────────────────────────────
@@ -367,6 +380,8 @@ def _proved(work: Work, planned: Planned, world: World, place: Place) -> Planned
     def settle() -> dict[str, Any]:
         columns = {o.name.folded(): o.columns for o in world.objects if o.columns}
         trials = proof.build(planned.main, columns, steps.scratch(place))
+        for step in steps.scratch_schemas(place) if trials.trials else ():
+            work.perform(step)
         rulings = plain(proof.settle(trials, lambda statement: work.eyes.sql(statement).values))
         proven = sum(ruling["verdict"] == Verdict.PROVEN for ruling in rulings.values())
         return {"told": f"proved {proven} of {report.plural(len(rulings), 'rewrite')}", "rulings": rulings}
@@ -466,16 +481,19 @@ def _compared(
     """Compare every target of the two sides."""
     tolerance = Tolerance(work.request.absolute_tolerance, work.request.relative_tolerance)
     by_side = {stage.side: stage for stage in stages}
-    kept: list[TableComparison] = []
-    work.once("reconcile-begin", dict)
-    for pair in (p for p in found if p.writes and p.kind is not Kind.FUNCTION):
-        work.checkpoint()
+
+    def one(pair: Pair) -> TableComparison:
         refactored = by_side[REFACTORED].table(pair.refactored)
         original = by_side[ORIGINAL].table(pair.original) if ORIGINAL in ran else None
-        kept.append(observe.compare_target(work.eyes, pair, original, refactored, world, tolerance))
-    equal = sum(c.outcome is Outcome.RECONCILED for c in kept)
-    work.once("reconcile", lambda: {"told": f"{equal} of {report.plural(len(kept), 'table')} reconciled"})
-    return tuple(kept)
+        return observe.compare_target(work.eyes, pair, original, refactored, world, tolerance)
+
+    def all_of_them() -> dict[str, Any]:
+        kept = tuple(one(pair) for pair in found if pair.writes and pair.kind is not Kind.FUNCTION)
+        equal = sum(c.outcome is Outcome.RECONCILED for c in kept)
+        words = f"{equal} of {report.plural(len(kept), 'table')} reconciled"
+        return {"told": words, "tables": _COMPARISONS.dump_python(kept, mode="json")}
+
+    return _COMPARISONS.validate_python(work.once("reconcile", all_of_them)["tables"])
 
 
 def _told(

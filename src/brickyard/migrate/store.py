@@ -61,7 +61,7 @@ class Run:
     finished_at: datetime | None
     plan: dict[str, Any] | None
     preflight: dict[str, Any] | None
-    world: dict[str, Any] | None
+    collisions: list[dict[str, Any]] | None
     result: dict[str, Any] | None
 
 
@@ -122,7 +122,15 @@ def batch_sources(tx: Connection, batch_id: str) -> tuple[StoredSource, ...]:
 # ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def save_run(tx: Connection, run_id: str, of: Batch, position: int, path: str, identity: str) -> None:
+def save_run(
+    tx: Connection,
+    run_id: str,
+    of: Batch,
+    position: int,
+    path: str,
+    identity: str,
+    collisions: Sequence[Json] = (),
+) -> None:
     """Remember a run as queued, or raise Conflict while the same notebook runs."""
     values = {
         "id": run_id,
@@ -132,6 +140,7 @@ def save_run(tx: Connection, run_id: str, of: Batch, position: int, path: str, i
         "identity": identity,
         "status": RunStatus.QUEUED,
         "attempt": 1,
+        "collisions": list(collisions),
         "created_at": of.created_at,
     }
     _once_at_a_time(tx, sa.insert(runs).values(values), path)
@@ -222,9 +231,7 @@ def start(tx: Connection, run_id: str, at: datetime) -> Run:
 
 def again(tx: Connection, run_id: str) -> Run:
     """Queue a new attempt of a run that is over, or raise Conflict while the same notebook runs."""
-    fields = dict.fromkeys(
-        ("outcome", "code", "message", "finished_at", "started_at", "preflight", "world", "result", "job")
-    )
+    fields = dict.fromkeys(("outcome", "code", "message", "finished_at", "started_at", "preflight", "result", "job"))
     change = sa.update(runs).where(runs.c.id == run_id)
     path = run(tx, run_id).path
     _once_at_a_time(tx, change.values(status=RunStatus.QUEUED, attempt=runs.c.attempt + 1, **fields), path)
@@ -232,7 +239,7 @@ def again(tx: Connection, run_id: str) -> Run:
 
 
 def keep(tx: Connection, run_id: str, **documents: Json) -> None:
-    """Remember what was planned (`plan`), observed (`world`), checked (`preflight`) or found out (`result`)."""
+    """Remember what was planned (`plan`), checked (`preflight`) or found out (`result`)."""
     tx.execute(sa.update(runs).where(runs.c.id == run_id).values(**documents))
 
 

@@ -57,7 +57,7 @@ runs = sa.Table(
     sa.Column("finished_at", _NOW),
     sa.Column("plan", sa.JSON(none_as_null=True)),
     sa.Column("preflight", sa.JSON(none_as_null=True)),
-    sa.Column("world", sa.JSON(none_as_null=True)),  # what was observed, so that a takeover decides from the same facts
+    sa.Column("collisions", sa.JSON(none_as_null=True)),  # findings that only the whole batch shows
     sa.Column("result", sa.JSON(none_as_null=True)),  # reconciliation, output, what was not proved
     sa.CheckConstraint(f"status IN ({_listed(RunStatus)})", name="status_known"),
     sa.CheckConstraint(f"outcome IN ({_listed(Outcome)})", name="outcome_known"),

@@ -126,6 +126,12 @@ def scratch(place: Place) -> TableName:
     return TableName(place.catalog, place.schema("proof"), "")
 
 
+def scratch_schemas(place: Place) -> tuple[CreateSchema, ...]:
+    """The two worlds of a proof, made beforehand so that they carry the run's mark."""
+    names = (f"{scratch(place).schema}_{world}" for world in "ab")
+    return tuple(CreateSchema(f"schema:proof:{name}", place.catalog, name, place.properties) for name in names)
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """One side of a rehearsal: the names its notebook uses, and what they are in the side's own schema."""

@@ -63,7 +63,7 @@ def _runs() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True)),
         sa.Column("plan", sa.JSON),
         sa.Column("preflight", sa.JSON),
-        sa.Column("world", sa.JSON),
+        sa.Column("collisions", sa.JSON),
         sa.Column("result", sa.JSON),
         sa.PrimaryKeyConstraint("id", name="pk_migrate_runs"),
         _belongs("runs", "batch"),
