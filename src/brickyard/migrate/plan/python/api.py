@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from brickyard.dbsql.model import Kind, Side
-from brickyard.migrate.plan.python.values import Handle, Method, Value
+from brickyard.migrate.plan.python.values import Function, Handle, Method, Namespace, Value
+
+SHORTHANDS = {"sql": "spark.sql", "table": "spark.table"}
+"""Methods of the session that a notebook may call by their bare name."""
 
 SESSION_NAMES = frozenset({"spark", "sqlContext", "sqlc", "hiveContext"})
 BUILTINS = frozenset(
@@ -219,6 +222,9 @@ WRITE_TO = {
 
 def attribute(owner: Value, name: str) -> Value:
     """What `owner.name` is."""
+    if isinstance(owner, Namespace):
+        value = owner.get(name)
+        return value if value is not None and not isinstance(value, Function) else Method(owner, name)
     if isinstance(owner, Handle):
         return Handle(f"{owner.path}.{name}", owner.options, owner.uses)
     if name in ("write", "writeStream"):

@@ -115,8 +115,9 @@ def _dict(values: Sequence[Value], machine: Machine) -> Value:
     pairs = _items_of(values[0]) if values else ()
     if pairs is None or not all(isinstance(p, Items) and len(p.items) == 2 for p in pairs):
         return Unknown("dict")
-    entries = [(plain(p.items[0]), *p.items) for p in pairs if isinstance(p, Items)]
-    return Table(tuple(entries)) if all(isinstance(e[0], str | int) for e in entries) else Unknown("dict")
+    items = [p.items for p in pairs if isinstance(p, Items)]
+    entries = tuple((plain(key), key, value) for key, value in items)
+    return Table(entries) if all(isinstance(e[0], str | int) for e in entries) else Unknown("dict")
 
 
 def _path_join(values: Sequence[Value], machine: Machine) -> Value:

@@ -18,6 +18,7 @@ from brickyard.migrate.plan.python.values import (
     Handle,
     Items,
     Method,
+    Namespace,
     Place,
     Table,
     Text,
@@ -26,6 +27,7 @@ from brickyard.migrate.plan.python.values import (
     alternatives,
     as_text,
     choose,
+    concat,
     given_as,
     lift,
     made,
@@ -78,9 +80,9 @@ def _dispatch(function: Value, given: Given, machine: Machine) -> Value:
         case Method(owner, name):
             return _call_method(owner, name, given, machine)
         case Function():
-            return invoke(
-                function, [v for _, v in given.positional], {k: v for k, (_, v) in given.named.items()}, machine
-            )
+            return invoke(function, [v for _, v in given.positional], _named(given), machine)
+        case Namespace():
+            return _instantiate(function, given, machine)
         case Choice(key, options):
             return choose(key, {branch: _dispatch(option, given, machine) for branch, option in options})
     return _call_unknown(function, given, machine)
@@ -135,7 +137,11 @@ def _name_object(naming: api.Naming, verb: str, given: Given, machine: Machine) 
     found = given.at(index, *naming.keywords)
     if found is None:
         return Unknown("table")
-    uses = _report_name(found, naming, verb, given.frame, machine)
+    beside = (
+        given.at(1, "dbName") if verb.startswith("spark.catalog.") and verb != "spark.catalog.createTable" else None
+    )
+    schema = beside[1] if beside is not None and isinstance(beside[1], Text) else None
+    uses = _report_name(found, naming, verb, given.frame, machine, schema)
     if verb == "DeltaTable.forName":
         return Handle("DeltaTable.instance", uses=tuple(uses))
     if verb == "DeltaTableBuilder.tableName":
@@ -144,15 +150,23 @@ def _name_object(naming: api.Naming, verb: str, given: Given, machine: Machine) 
 
 
 def _report_name(
-    found: tuple[ast.expr, Value], naming: api.Naming, verb: str, frame: Frame, machine: Machine
+    found: tuple[ast.expr, Value],
+    naming: api.Naming,
+    verb: str,
+    frame: Frame,
+    machine: Machine,
+    schema: Value | None = None,
 ) -> list[object]:
-    """Tell the witness of each name that the argument can be."""
+    """Tell the witness of each name that the argument can be, in the schema of an argument beside it."""
     node, value = found
     place = _name_place(node, value, frame)
     witness = machine.witness
     texts = [as_text(v) for v in alternatives(frame.assuming(value))]
     if place is not None:
         texts = [slot(text, place, expression=True) for text in texts]
+    if schema is not None:
+        place = place or frame.unit.place(node)
+        texts = [concat(as_text(schema), made("."), text) for text in texts]
     return [witness.name(text, place, frame, naming.side, naming.kind, verb) for text in texts]
 
 
@@ -435,6 +449,8 @@ def _call_method(owner: Value, name: str, given: Given, machine: Machine) -> Val
             return lift(lambda v: _call_text(v, name, given, machine) if isinstance(v, Text) else Unknown(), owner)
         case Items() | Table():
             return _call_collection(owner, name, given, machine)
+        case Namespace() if isinstance(method := owner.get(name), Function):
+            return invoke(method, _with_self(method, owner, given), _named(given), machine)
         case Choice():
             return lift(lambda v: _call_collection(v, name, given, machine), owner)
     if name in api.VIEWS:
@@ -504,6 +520,33 @@ def invoke(function: Function, positional: Sequence[Value], named: Mapping[str, 
         return machine.run(function.node.body, inner, machine)
     finally:
         machine.depth -= 1
+
+
+def _named(given: Given) -> dict[str, Value]:
+    return {name: value for name, (_, value) in given.named.items()}
+
+
+def _with_self(method: Function, owner: Namespace, given: Given) -> list[Value]:
+    """The arguments of a method, the object first unless the method is static."""
+    values = [value for _, value in given.positional]
+    decorators = getattr(method.node, "decorator_list", [])
+    static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in decorators)
+    return values if static else [owner, *values]
+
+
+def _instantiate(made: Namespace, given: Given, machine: Machine) -> Value:
+    """An object of a class of the notebook, with the attributes that its `__init__` sets."""
+    start = made.get("__init__")
+    if not isinstance(start, Function) or machine.depth >= _MAX_DEPTH or isinstance(start.node, ast.Lambda):
+        return made
+    machine.called.add(id(start.node))
+    scope = _parameters(start, _with_self(start, made, given), _named(given))
+    frame = start.frame
+    machine.depth += 1
+    machine.run(start.node.body, Frame(frame.unit, (scope, *frame.scopes), frame.depth + 1, frame.assumed), machine)
+    machine.depth -= 1
+    own = next(iter(scope.values()), made)
+    return own if isinstance(own, Namespace) else made
 
 
 def _parameters(function: Function, positional: Sequence[Value], named: Mapping[str, Value]) -> dict[str, Value]:

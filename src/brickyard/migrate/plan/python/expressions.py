@@ -19,6 +19,7 @@ from brickyard.migrate.plan.python.values import (
     Function,
     Handle,
     Items,
+    Namespace,
     Place,
     Table,
     Text,
@@ -131,6 +132,8 @@ def _name(node: ast.Name, frame: Frame, machine: Machine) -> Value:
         return Handle("spark")
     if node.id in api.GLOBALS:
         return Handle(node.id)
+    if node.id in api.SHORTHANDS:
+        return Handle(api.SHORTHANDS[node.id])
     return Unknown(node.id)
 
 
@@ -300,7 +303,7 @@ def _boolean(node: ast.BoolOp, frame: Frame, machine: Machine) -> Value:
 def _first_deciding(wanted: bool, *values: Value) -> Value:
     for value in values[:-1]:
         known = truth(value)
-        if known is None or _is_given(value):
+        if known is None:
             return Unknown()
         if known is wanted:
             return value
@@ -458,6 +461,10 @@ def bind(target: ast.expr, value: Value, frame: Frame, machine: Machine) -> None
             _store(name, machine.evaluate(index, frame), value, frame)
         case ast.Subscript(value=owner, slice=index):
             machine.escape(machine.evaluate(owner, frame), machine.evaluate(index, frame), value)
+        case ast.Attribute(value=ast.Name(id=name), attr=attribute) if isinstance(
+            known := frame.lookup(name), Namespace
+        ):
+            frame.rebind(name, known.having(attribute, value))
         case ast.Attribute(value=owner):
             machine.escape(machine.evaluate(owner, frame), value)
 

@@ -12,6 +12,7 @@ from brickyard.migrate.plan.python.values import (
     Constant,
     Function,
     Handle,
+    Namespace,
     Unknown,
     Value,
     choose,
@@ -241,7 +242,7 @@ def _define(node: ast.FunctionDef | ast.AsyncFunctionDef, frame: Frame, machine:
 def _class(node: ast.ClassDef, frame: Frame, machine: Machine) -> None:
     inner = Frame(frame.unit, ({}, *frame.scopes), frame.depth, frame.assumed)
     run_block(node.body, inner, machine)
-    frame.assign(node.name, Unknown(node.name))
+    frame.assign(node.name, Namespace(tuple(inner.scopes[0].items())))
 
 
 def _import(node: ast.Import, frame: Frame, machine: Machine) -> None:

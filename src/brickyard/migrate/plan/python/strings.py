@@ -154,13 +154,14 @@ def _strip(text: Text, chars: str | None, sides: str) -> Text:
 
 
 def replace(text: Text, old: str, new: Text, count: int = -1) -> Text:
-    """`text.replace(old, new)`."""
+    """`text.replace(old, new)`: what was written for *old* is a slot for *new*."""
     source = text.text
     parts: list[Text] = []
     at = 0
     while old and count != 0 and (found := source.find(old, at)) >= 0:
-        parts += [cut(text, at, found), new]
-        at = found + len(old)
+        after = found + len(old)
+        parts += [cut(text, at, found), slot(new, place_of(text, found, after), expression=False)]
+        at = after
         count -= 1
     return concat(*parts, cut(text, at, len(source)))
 

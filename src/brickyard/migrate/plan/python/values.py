@@ -154,6 +154,21 @@ class Handle:
         return dict(self.options).get(name)
 
 
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A class of the notebook, or an object of it: what its attributes are."""
+
+    members: tuple[tuple[str, Value], ...]
+
+    def get(self, name: str) -> Value | None:
+        """The value of an attribute."""
+        return dict(self.members).get(name)
+
+    def having(self, name: str, value: Value) -> Namespace:
+        """The same with an attribute set."""
+        return Namespace((*((n, v) for n, v in self.members if n != name), (name, value)))
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Function:
     """A function of the notebook, with the scope it was defined in."""
@@ -186,7 +201,7 @@ class Choice:
     options: tuple[tuple[int, Value], ...]
 
 
-Value = Text | Constant | Items | Table | Handle | Function | Method | Unknown | Choice
+Value = Text | Constant | Items | Table | Namespace | Handle | Function | Method | Unknown | Choice
 
 
 def restrict(value: Value, key: str, branch: int) -> Value:
