@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,8 @@ SLEEPER = [sys.executable, "-c", "import sys, time; print('here', flush=True); t
 @pytest.fixture
 def sleeper(tmp_path: Path) -> Iterator[psutil.Process]:
     process = processes.spawn(SLEEPER, log=tmp_path / "log", cwd=tmp_path)
+    while "here" not in processes.last_lines(tmp_path / "log"):
+        time.sleep(0.01)
     yield process
     processes.end(process, signal.SIGKILL, 5)
 
