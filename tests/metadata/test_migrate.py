@@ -56,7 +56,7 @@ def test_processes_that_start_together_migrate_once(database_url: str):
         assert process.stdin
         process.stdin.write("go\n")
         process.stdin.flush()
-    assert [(p.communicate(timeout=60)[1], p.returncode) for p in processes] == [("", 0)] * 4
+    assert [(p.communicate(timeout=120)[1], p.returncode) for p in processes] == [("", 0)] * 4
     metadata = Metadata(database_url)
     with metadata.read() as tx:
         assert migrate.is_current(tx)

@@ -26,11 +26,11 @@ def test_it_migrates_takes_jobs_and_stops_when_told(tmp_path: Path, database_url
     metadata.migrate()  # both may start at once
     with metadata.transaction() as tx:
         job = queue.defer(tx, "no.such.task")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while _state(queue, job) != JobState.FAILED and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=30)
     with metadata.read() as tx:
         assert (_state(queue, job), queue.workers_alive(tx), process.returncode) == (JobState.FAILED, 0, 0)
     assert "Task was not found" in err

@@ -38,9 +38,11 @@ def steps(context: Queue, *, steps: int, seconds: float) -> None:
 
 @task("test.deaf")
 def deaf(context: Queue, *, seconds: float) -> None:
-    """Sleep without hearing a stop."""
+    """Sleep without hearing a stop, the first time."""
+    with context.metadata.read() as tx:
+        again = tx.execute(sa.text("SELECT count(*) FROM note WHERE text = 'started'")).scalar_one()
     _note(context, "started")
-    time.sleep(seconds)
+    time.sleep(0.1 if again else seconds)
     _note(context, "ended")
 
 

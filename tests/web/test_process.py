@@ -50,13 +50,13 @@ def test_a_taken_port_is_said_and_refused(tmp_path: Path, database_url: str):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         with _started(tmp_path, database_url, "--port", port) as process:
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=120)
     assert (process.returncode, out, "address-taken" in err, port in err) == (4, "", True, True)
 
 
 def test_a_database_that_is_away_is_said(tmp_path: Path):
     with _started(tmp_path, "postgresql://ada:s3cret@127.0.0.1:1/x") as process:
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     assert (process.returncode, out, "database-down" in err, "s3cret" in err) == (3, "", True, False)
 
 
@@ -69,6 +69,6 @@ def test_no_process_starts_on_a_newer_schema(tmp_path: Path, metadata: Metadata,
         env={**os.environ, "DATABASE_URL": metadata.dsn},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert (done.returncode, done.stdout, "database-newer" in done.stderr) == (4, "", True)
