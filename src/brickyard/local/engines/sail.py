@@ -178,8 +178,10 @@ class SailEngine:
 
     def _failure(self, kind: str, message: str) -> EngineFailed:
         with self._lock:
-            child = self._child
-        if child is None or child.poll() is not None or "StatusCode.UNAVAILABLE" in message:
+            is_gone = self._child is None or self._child.poll() is not None or "StatusCode.UNAVAILABLE" in message
+            if is_gone:
+                self._forget_child()
+        if is_gone:
             return EngineDied(kind, "the SQL engine stopped while the statement ran; send it again")
         return EngineFailed(kind, message)
 

@@ -19,6 +19,7 @@ from brickyard.local.sql.delta import log, write
 from brickyard.local.sql.delta.log import Action, Change, Snapshot
 from brickyard.local.sql.expand import tokens_of
 from brickyard.local.sql.model import Result, SqlError, unsupported
+from brickyard.local.sql.tables import sync
 from brickyard.local.sql.types import text_of
 from brickyard.notebooks.model import Span
 
@@ -138,6 +139,8 @@ def _item(field: Any, sources: dict[str, str], static: dict[str, str | None]) ->
         source = "NULL" if value is None else "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
     else:
         source = sources.get(name.lower()) or field["metadata"].get("CURRENT_DEFAULT", "NULL")
+    if isinstance(field["type"], dict) and name.lower() in sources:
+        return f"{source} AS {quote(name)}"  # the engine cannot cast every nested value; writing does
     return f"CAST({source} AS {type_}) AS {quote(name)}"
 
 
@@ -179,8 +182,10 @@ def _by_engine(call: Call, target: Target) -> Result:
     with call.shop.ledger.authored(target.path, call.author) as written:
         call.query(sql)
     metrics: dict[str, int] = {}
-    for version in written.versions:
-        info = next(a["commitInfo"] for a in log.read_commit(target.path, version) if "commitInfo" in a)
+    actions = [action for version in written.versions for action in log.read_commit(target.path, version)]
+    if any("metaData" in action for action in actions):
+        sync(call, target.table)
+    for info in (action["commitInfo"] for action in actions if "commitInfo" in action):
         metrics |= {k: int(v) for k, v in info.get("operationMetrics", {}).items()}
     return dml_counts(call, metrics)
 

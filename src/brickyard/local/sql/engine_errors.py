@@ -12,7 +12,6 @@ from brickyard.local.sql.expand import syntax_error
 from brickyard.local.sql.model import SqlError
 
 _KNOWN: tuple[tuple[str, str, str], ...] = (
-    (r"TABLE_OR_VIEW_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND", "42P01"),
     (r"unknown (table )?function", "UNRESOLVED_ROUTINE", "42883"),
     (r"number of column names .* does not match", "INSERT_COLUMN_ARITY_MISMATCH", "21S01"),
     (
@@ -23,11 +22,18 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     (r"[Aa]mbiguous", "AMBIGUOUS_REFERENCE", "42704"),
     (r"[Dd]ivide by zero", "DIVIDE_BY_ZERO", "22012"),
     (r"Cannot cast|cast.*(invalid|overflow)|Error parsing", "CAST_INVALID_INPUT", "22018"),
+    (r"too large to store in a Decimal", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "22003"),
     (r"[Oo]verflow", "ARITHMETIC_OVERFLOW", "22003"),
-    (r"multiple source rows|[Cc]ardinality", "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE", "21506"),
+    (r"[Mm]ultiple source rows", "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE", "21506"),
     (r"not provided a value|[Pp]laceholder", "UNBOUND_SQL_PARAMETER", "42P02"),
 )
 _SYNTAX = re.compile(r"invalid argument: found (?P<found>.*?)(?: at \d+:\d+)? expected", re.DOTALL)
+_CLASSED = re.compile(r"\[([A-Z][A-Z0-9_.]+)\] (.*)", re.DOTALL)
+_STATES = {
+    "DELTA_NOT_NULL_CONSTRAINT_VIOLATED": "23502",
+    "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES": "23001",
+    "TABLE_OR_VIEW_NOT_FOUND": "42P01",
+}
 _CONFLICT = re.compile(r"Failed to commit transaction|[Cc]onflict")
 _COLUMN = re.compile(r'Identifier\("([^"]*)"\)\]\) is missing from the schema')
 _MAX_MESSAGE = 2000
@@ -51,6 +57,8 @@ def translate(error: EngineFailed, text: str) -> SqlError:
     message = error.message.strip()[:_MAX_MESSAGE]
     if found := _SYNTAX.search(message):
         return _syntax(found["found"], text)
+    if found := _CLASSED.search(message):
+        return SqlError(found[1], found[2], _STATES.get(found[1], "XX000"))
     if found := _COLUMN.search(message):
         name = f"A column, variable, or function parameter with name `{found[1]}` cannot be resolved."
         return SqlError("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", name, "42703")

@@ -52,6 +52,7 @@ _CLAUSE_ENDS = frozenset(
         "QUALIFY",
     ]
 )
+_UTC = frozenset(("UTC", "Etc/UTC", "GMT", "Z", "Etc/GMT", "+00:00"))
 _QUERY_STARTS = frozenset(("SELECT", "WITH", "FROM", "VALUES", "TABLE"))
 
 
@@ -105,10 +106,14 @@ class Renderer:
 
     def _delta(self, text: str, reference: Reference, path: Path, name: str) -> Iterator[tuple[Span, str]]:
         source = f"delta.{quote(str(path))}"
+        version = None
         if reference.version is not None:
             version = existing_version(path, travel(path, reference.version.slice(text)))
+            log.forget_checkpoint_hint(path)
             yield reference.version, ""
             source += f" VERSION AS OF {version}"
+        if reference.side is Side.READ and self.session.time_zone not in _UTC:
+            source = _in_session_zone(source, log.snapshot(path, version))
         yield reference.span, source + _alias(reference, name)
 
     def _path(self, text: str, reference: Reference) -> Iterator[tuple[Span, str]]:
@@ -216,6 +221,15 @@ def milliseconds(text: str) -> int:
     except ValueError as error:
         raise unsupported(f"TIMESTAMP AS OF {text}", "use a literal such as '2026-01-31 10:00:00'") from error
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _in_session_zone(source: str, state: log.Snapshot) -> str:
+    """The engine shows stored timestamps in UTC; a cast moves them to the session's time zone."""
+    if all(field["type"] != "timestamp" for field in state.fields):
+        return source
+    names = ((quote(field["name"]), field["type"] == "timestamp") for field in state.fields)
+    items = (f"CAST({name} AS TIMESTAMP) AS {name}" if is_timestamp else name for name, is_timestamp in names)
+    return f"(SELECT {', '.join(items)} FROM {source})"
 
 
 def _alias(reference: Reference, name: str) -> str:

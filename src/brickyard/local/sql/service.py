@@ -87,8 +87,10 @@ class SqlService:
 
     def close(self) -> None:
         """Write what is remembered and stop the engine."""
-        self.shop.journal.close()
-        self.shop.engine.close()
+        try:
+            self.shop.journal.close()
+        finally:
+            self.shop.engine.close()
 
     def execute(self, statement: str, session: SqlSession, parameters: Sequence[Parameter] = ()) -> Result:
         """Run one statement and return its result, or raise SqlError."""

@@ -188,6 +188,14 @@ def commit(path: Path, version: int, author: Author, change: Change, actions: Se
     return version
 
 
+def forget_checkpoint_hint(path: Path) -> None:
+    """Remove the pointer to the newest checkpoint: the engine follows it even when it is to read an older version.
+
+    The pointer is optional; readers list the log without it, and the next checkpoint writes it again.
+    """
+    (path / "_delta_log" / "_last_checkpoint").unlink(missing_ok=True)
+
+
 def concurrent_write() -> SqlError:
     """The refusal of a commit whose version another writer took."""
     return SqlError(

@@ -69,7 +69,7 @@ def conform(table: pa.Table, fields: Sequence[Any]) -> pa.Table:
     """Give rows the names and types of a schema by position; raise SqlError for NULL in a NOT NULL column."""
     arrays = []
     for column, field in zip(table.columns, fields, strict=True):
-        arrays.append(column.cast(to_arrow(field["type"])))
+        arrays.append(cast(column, to_arrow(field["type"])))
         if not field["nullable"] and column.null_count:
             raise SqlError(
                 "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
@@ -79,6 +79,35 @@ def conform(table: pa.Table, fields: Sequence[Any]) -> pa.Table:
     names = [physical_name(field) for field in fields]
     schema = pa.schema([pa.field(n, a.type) for n, a in zip(names, arrays, strict=True)])
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def cast(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    """Cast a column; struct fields go by name where the names are the same, else by position."""
+    if not pa.types.is_nested(type_) or column.type == type_:
+        return column.cast(type_)
+    return pa.chunked_array([_cast_nested(chunk, type_) for chunk in column.chunks], type_)
+
+
+def _cast_nested(array: pa.Array, type_: pa.DataType) -> pa.Array:
+    if pa.types.is_null(array.type) or not pa.types.is_nested(type_):
+        return array.cast(type_)
+    mask = array.is_null() if array.null_count else None
+    if pa.types.is_struct(type_):
+        parts = [_cast_nested(part, type_.field(i).type) for i, part in enumerate(_struct_parts(array, type_))]
+        return pa.StructArray.from_arrays(parts, fields=list(type_), mask=mask)
+    if pa.types.is_map(type_):
+        keys, items = _cast_nested(array.keys, type_.key_type), _cast_nested(array.items, type_.item_type)
+        return pa.MapArray.from_arrays(array.offsets, keys, items, type_, mask=mask)
+    return pa.ListArray.from_arrays(array.offsets, _cast_nested(array.values, type_.value_type), type_, mask=mask)
+
+
+def _struct_parts(array: pa.StructArray, type_: pa.StructType) -> list[pa.Array]:
+    known = {array.type.field(i).name.lower(): i for i in range(array.type.num_fields)}
+    names = [field.name.lower() for field in type_]
+    if len(known) != len(names):
+        message = f"A struct of {len(known)} fields cannot be written as {type_}."
+        raise SqlError("INCOMPATIBLE_DATA_FOR_TABLE.STRUCT_MISSING_FIELDS", message, "KD000")
+    return [array.field(known.get(name, i)) for i, name in enumerate(names)]
 
 
 def stage(path: Path, table: pa.Table, fields: Sequence[Any], partition_columns: Sequence[str]) -> Staged:
