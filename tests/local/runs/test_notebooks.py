@@ -287,3 +287,13 @@ def test_a_notebook_in_scala_is_refused_in_words(bench):
     run = bench.ended(bench.submit_notebook(path))
     output = bench.client.jobs.get_run_output(run.tasks[0].run_id)
     assert output.error.startswith("NotServed: %scala cells do not run in the local workspace")
+
+
+def test_a_notebook_that_is_not_text_fails_with_the_reason(bench):
+    data = b"# Databricks notebook source\nx = '\xff'\n"
+    bench.client.workspace.upload(
+        "/Shared/broken", data, format=ImportFormat.SOURCE, language=Language.PYTHON, overwrite=True
+    )
+    run = bench.ended(bench.submit_notebook("/Shared/broken"))
+    output = bench.client.jobs.get_run_output(run.tasks[0].run_id)
+    assert output.error == "/Shared/broken.py: byte 0xff is not UTF-8 (line 2, byte offset 34)"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from brickyard.local.kernel import display
-from brickyard.local.kernel.control import Cancelled, CellFailed, NotebookExit, NotServed
+from brickyard.local.kernel.control import Cancelled, CellFailed, NotebookExit
 from brickyard.local.kernel.dbutils import DbUtils, JobUtils, NotebookUtils, SecretUtils, TaskValues
 from brickyard.local.kernel.files import FileSystem
 from brickyard.local.kernel.mounts import mount
@@ -19,8 +22,11 @@ from brickyard.local.kernel.notebook import Kernel
 from brickyard.local.kernel.places import Places
 from brickyard.local.kernel.python import failure, run_program
 from brickyard.local.kernel.record import MAX_RESULT, JsonObject, Recorder, stream
-from brickyard.local.kernel.server import Server, ServerRefused
+from brickyard.local.kernel.server import Server
 from brickyard.local.kernel.widgets import Widgets
+
+if TYPE_CHECKING:
+    from brickyard.local.kernel.spark import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +49,17 @@ def run(order: Mapping[str, object]) -> int:
     recorder = Recorder(folder)
     sys.stdout, sys.stderr = stream(recorder, 1), stream(recorder, 2)
     signal.signal(signal.SIGTERM, _cancel)
-    result = _result(_read_task(order["task"]), folder, recorder)
+    spark = SparkDoor(Server(os.environ["DATABRICKS_HOST"], os.environ["DATABRICKS_TOKEN"]))
+    result = _result(_read_task(order["task"]), folder, recorder, spark)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     recorder.finish(result)
+    spark.close()
     return 0 if result["status"] == "SUCCESS" else 1
 
 
-def _result(task: Task, folder: Path, recorder: Recorder) -> JsonObject:
+def _result(task: Task, folder: Path, recorder: Recorder, spark: SparkDoor) -> JsonObject:
     try:
-        _run_task(task, folder, recorder)
+        _run_task(task, folder, recorder, spark)
         return {"status": "SUCCESS"}
     except NotebookExit as leaving:
         return {"status": "SUCCESS", "result": leaving.value[:MAX_RESULT], "truncated": len(leaving.value) > MAX_RESULT}
@@ -59,12 +68,12 @@ def _result(task: Task, folder: Path, recorder: Recorder) -> JsonObject:
         return {"status": "FAILED", "error": error.headline, "trace": error.trace}
     except Cancelled:
         return {"status": "CANCELED"}
-    except (ServerRefused, NotServed) as error:
-        return {"status": "FAILED", "error": str(error), "trace": str(error)}
+    except Exception as error:  # noqa: BLE001 - what fails outside of a cell (no engine, a broken file) is told as well
+        return {"status": "FAILED", "error": str(error) or type(error).__name__, "trace": traceback.format_exc()}
 
 
-def _run_task(task: Task, folder: Path, recorder: Recorder) -> None:
-    server = Server(os.environ["DATABRICKS_HOST"], os.environ["DATABRICKS_TOKEN"])
+def _run_task(task: Task, folder: Path, recorder: Recorder, spark: SparkDoor) -> None:
+    server = spark.server
     places = Places(task.dbfs, task.workspace, folder / "scratch", lambda name: _volume_folder(server, name))
     places.scratch.mkdir(exist_ok=True)
     show = lambda value: recorder.output(display.shown(value))  # noqa: E731 - one word for two uses
@@ -75,7 +84,6 @@ def _run_task(task: Task, folder: Path, recorder: Recorder) -> None:
         JobUtils(TaskValues(server)),
         SecretUtils(server, recorder.conceal),
     )
-    spark = _Once(server)
     kernel = Kernel(server, recorder, dbutils, fill(dbutils, recorder, spark), spark)
     _enter_folder(task, places)
     mount(places)
@@ -85,19 +93,30 @@ def _run_task(task: Task, folder: Path, recorder: Recorder) -> None:
         kernel.run(task.path)
 
 
-class _Once:
+class SparkDoor:
     """Opens the Spark session when it is first asked for."""
 
     def __init__(self, server: Server) -> None:
-        self._server = server
-        self._session: Spark | None = None
+        self.server = server
+        self._session: Session | None = None
 
     def __call__(self) -> Spark:
+        """The session."""
         if self._session is None:
             from brickyard.local.kernel.spark import connect
 
-            self._session = connect(self._server.host, self._server.token)
+            self._session = connect(self.server.host, self.server.token)
         return self._session
+
+    def close(self) -> None:
+        """Let the engine forget the session; one that is gone already is no error."""
+        if self._session is None:
+            return
+        import grpc
+        from pyspark.errors import PySparkException
+
+        with contextlib.suppress(PySparkException, grpc.RpcError):
+            self._session.client.release_session()
 
 
 def _enter_folder(task: Task, places: Places) -> None:
