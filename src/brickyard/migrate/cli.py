@@ -72,14 +72,9 @@ def plan(
     options = _options(ctx, path, rules, mapping, param, params, job, schema, dbr, skip, require_proof)
     made = _plan(ctx, path, options, offline=offline, workers=workers)
     items = worklist(made.notebooks)
-    for target, text in (
-        (mapping_out, mapping_csv),
-        (mapping_template, template_csv),
-    ):
-        if target is not None:
-            _write_own(target, text(made.notebooks))
-    if worklist_out is not None:
-        _write_own(worklist_out, worklist_csv(items))
+    _write_own(mapping_out, mapping_csv(made.notebooks))
+    _write_own(mapping_template, template_csv(made.notebooks))
+    _write_own(worklist_out, worklist_csv(items))
     document = plan_document(made) | {"worklist": items}
     shown = diff if diff is not None else len(made.notebooks) == 1
     emit(document, _output(ctx), lambda: plan_text(made, items, diff=shown))
@@ -380,13 +375,15 @@ def _job_parameters(ctx: typer.Context, job: str, path: str) -> Mapping[str, str
 def _plan(ctx: typer.Context, path: str, options: PlanOptions, *, offline: bool, workers: int | None) -> Plan:
     """Read the notebooks and plan them, showing progress for a folder."""
     from brickyard.kernel.progress import silent
+    from brickyard.migrate.model.inputs import read_children
     from brickyard.migrate.plan import plan_notebooks
 
     sources, problems = _sources(ctx, path, offline=offline)
+    beside = read_children(Path(path), sources[0]) if len(sources) == 1 and Path(path).is_file() else []
     count = workers or (min(os.cpu_count() or 1, 4) if len(sources) >= _MANY else 1)
     refused = _refused(problems, alone=not sources)
     if len(sources) == 1:
-        made = plan_notebooks(sources, options, refused=refused, report=silent)
+        made = plan_notebooks(sources, options, beside=beside, refused=refused, report=silent)
         _refuse_blocked_file(made)
         return made
     with progress() as report:
@@ -504,6 +501,7 @@ def _replace(target: Path, data: bytes) -> None:
         raise SpecInvalid(f"{target} cannot be written: {error.strerror}", code="output-unwritable") from error
 
 
-def _write_own(target: Path, text: str) -> None:
-    _replace(target, text.encode())
-    note(f"wrote {target}")
+def _write_own(target: Path | None, text: str) -> None:
+    if target is not None:
+        _replace(target, text.encode())
+        note(f"wrote {target}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import StringIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from brickyard.kernel.errors import NotFound, Problem, SpecInvalid
 from brickyard.kernel.names import TableName
@@ -16,6 +17,7 @@ from brickyard.migrate.model.pack import RulePack, version
 MAPPING_COLUMNS = ("workspace_name", "catalog_name", "src_schema", "dst_schema", "src_table", "dst_table")
 MAX_BYTES = 10 * 1024 * 1024
 """The largest notebook that is planned; Databricks itself imports none above 10 MB."""
+_RUN = re.compile(r"%run\s+[\"']?(\.[^\s\"'\\]+)")
 SUFFIXES = (".py", ".sql", ".ipynb", ".scala", ".r", ".dbc")
 
 
@@ -167,6 +169,41 @@ def read_sources(path: Path) -> tuple[list[Source], list[Problem]]:
     large = [file for file in files if file.stat().st_size > MAX_BYTES]
     sources = [Source(file.relative_to(root).as_posix(), file.read_bytes()) for file in files if file not in set(large)]
     return sources, [_too_large(file, root) for file in large]
+
+
+def read_children(path: Path, source: Source) -> list[Source]:
+    """Read the notebooks that the notebook at *path* runs by `%run`, at any depth, as far as they are on disk.
+
+    Their paths are relative to the notebook's folder, steps above it left out.
+    """
+    found: dict[str, Source] = {}
+    waiting = [(path, source)]
+    while waiting:
+        disk, asker = waiting.pop()
+        for target in _RUN.findall(asker.data.decode("utf-8", "replace")):
+            child = _on_disk(disk.parent / target)
+            if child is not None:
+                key = plain_path(PurePosixPath(asker.path).parent / target) + child.suffix
+                if key not in found and key != source.path:
+                    found[key] = Source(key, child.read_bytes())
+                    waiting.append((child, found[key]))
+    return list(found.values())
+
+
+def _on_disk(path: Path) -> Path | None:
+    candidates = (path, *(path.with_name(path.name + suffix) for suffix in SUFFIXES))
+    return next((c for c in candidates if c.suffix and c.is_file() and c.stat().st_size <= MAX_BYTES), None)
+
+
+def plain_path(path: PurePosixPath) -> str:
+    """The path without `.` and `..`."""
+    parts: list[str] = []
+    for part in path.parts:
+        if part == ".." and parts:
+            parts.pop()
+        elif part not in (".", "..", "/"):
+            parts.append(part)
+    return "/".join(parts)
 
 
 def _notebooks(folder: Path) -> list[Path]:

@@ -132,15 +132,17 @@ def plan_notebooks(
     sources: Sequence[Source],
     options: PlanOptions,
     *,
+    beside: Sequence[Source] = (),
     workers: int = 1,
     refused: Sequence[Finding] = (),
     report: Report = silent,
 ) -> Plan:
     """Plan notebooks together: `%run` and `notebook.run` are followed among them, names are compared across them.
 
-    *workers* above 1 plans in so many processes. *refused* are findings about files that are not planned at all.
+    *beside* are notebooks that may be run by them and are not planned themselves. *workers* above 1 plans in so many
+    processes. *refused* are findings about files that are not planned at all.
     """
-    library = Library({source.path: source.data for source in sources})
+    library = Library({source.path: source.data for source in (*beside, *sources)})
     plans = list(_plan_all(sources, options.checked(), library, workers, report))
     plans = _with_arguments(plans, sources, options, library)
     plans = _with_collisions(plans)

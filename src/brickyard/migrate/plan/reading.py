@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 from brickyard.kernel.errors import SpecInvalid
-from brickyard.migrate.model.inputs import PlanOptions
+from brickyard.migrate.model.inputs import PlanOptions, plain_path
 from brickyard.migrate.model.nouns import Severity
 from brickyard.migrate.plan.python import calls, expressions, statements
 from brickyard.migrate.plan.python.frame import Exhausted, Frame, Machine, Scope, Unit
@@ -37,21 +37,11 @@ class Library:
     def find(self, asker: str, path: str) -> str | None:
         """The path of the notebook that *asker* calls *path*, with or without suffix."""
         base = PurePosixPath(path.removeprefix("/")) if path.startswith("/") else PurePosixPath(asker).parent / path
-        wanted = _normal(base)
+        wanted = plain_path(base)
         for suffix in ("", ".py", ".sql", ".ipynb", ".scala", ".r"):
             if wanted + suffix in self.sources:
                 return wanted + suffix
         return None
-
-
-def _normal(path: PurePosixPath) -> str:
-    parts: list[str] = []
-    for part in path.parts:
-        if part == ".." and parts:
-            parts.pop()
-        elif part not in (".", "..", "/"):
-            parts.append(part)
-    return "/".join(parts)
 
 
 @lru_cache(maxsize=512)
