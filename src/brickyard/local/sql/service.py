@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+import pyarrow
+
 from brickyard.dbsql.model import Reference, Statement
 from brickyard.kernel.clock import Clock, system_clock
 from brickyard.local.catalog.model import CatalogError
@@ -37,6 +39,7 @@ from brickyard.local.sql.expand import (
     put_identifiers,
     put_variables,
     single,
+    tokens_of,
 )
 from brickyard.local.sql.ledger import Ledger
 from brickyard.local.sql.model import Parameter, Result, SqlError, SqlSession, unsupported
@@ -152,7 +155,8 @@ class _Work:
         return Prepared(sql, key)
 
     def _query(self, call: Call) -> Result:
-        return result_of(call.query(self._rendered(call)), call.verb)
+        rows = call.query(self._rendered(call))
+        return result_of(_owned_up(rows, call) if call.verb == "EXPLAIN" else rows, call.verb)
 
     def _rendered(self, call: Call) -> str:
         if call.verb not in _QUERIES:
@@ -251,6 +255,14 @@ class _Work:
         self.shop.journal.add("access.audit", list(audit_rows(done)))
         if error is None:
             self.shop.journal.add("access.table_lineage", list(lineage_rows(done)))
+
+
+def _owned_up(plan: pyarrow.Table, call: Call) -> pyarrow.Table:
+    """The engine's plan, headed by what was rewritten before the engine saw the statement."""
+    if "QUALIFY" not in {token.word for token in tokens_of(call.text)}:
+        return plan
+    head = "== Rewritten by the workspace: QUALIFY ==\n"
+    return pyarrow.table({plan.column_names[0]: [head + str(value) for value in plan.column(0).to_pylist()]})
 
 
 def _with_variables(text: str, statement: Statement, session: SqlSession) -> str:
