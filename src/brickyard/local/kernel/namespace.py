@@ -43,6 +43,11 @@ class LazySpark:
         return type(self._opened())
 
 
+def shower(recorder: Recorder) -> Callable[..., None]:
+    """What `display` does; further arguments (stream names, triggers) mean nothing here."""
+    return lambda value=None, *_, **__: recorder.output(display.shown(value))
+
+
 def fill(dbutils: DbUtils, recorder: Recorder, spark: Callable[[], Spark]) -> Namespace:
     """Make the main module of this process and return its globals, the usual names in them."""
     main = types.ModuleType("__main__")
@@ -54,7 +59,7 @@ def fill(dbutils: DbUtils, recorder: Recorder, spark: Callable[[], Spark]) -> Na
         "table": lambda name: spark().table(name),
         "udf": _udf,
         "dbutils": dbutils,
-        "display": lambda value=None, *_, **__: recorder.output(display.shown(value)),
+        "display": shower(recorder),
         "displayHTML": lambda html: recorder.output({"type": "html", "html": str(html)}),
         "getArgument": dbutils.widgets.getArgument,
         "sc": _absent("sc", "the SparkContext", "DataFrames and spark.createDataFrame"),

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brickyard.local.kernel import display
 from brickyard.local.kernel.control import Cancelled, CellFailed, NotebookExit
 from brickyard.local.kernel.dbutils import DbUtils, JobUtils, NotebookUtils, SecretUtils, TaskValues
 from brickyard.local.kernel.files import FileSystem
 from brickyard.local.kernel.mounts import mount
-from brickyard.local.kernel.namespace import Spark, fill
+from brickyard.local.kernel.namespace import Spark, fill, shower
 from brickyard.local.kernel.notebook import Kernel
 from brickyard.local.kernel.places import Places
 from brickyard.local.kernel.python import failure, run_program
@@ -76,11 +75,10 @@ def _run_task(task: Task, folder: Path, recorder: Recorder, spark: SparkDoor) ->
     server = spark.server
     places = Places(task.dbfs, task.workspace, folder / "scratch", lambda name: _volume_folder(server, name))
     places.scratch.mkdir(exist_ok=True)
-    show = lambda value: recorder.output(display.shown(value))  # noqa: E731 - one word for two uses
     dbutils = DbUtils(
         Widgets(task.parameters),
         NotebookUtils(server, task.path.rpartition("/")[0]),
-        FileSystem(places, show),
+        FileSystem(places, shower(recorder)),
         JobUtils(TaskValues(server)),
         SecretUtils(server, recorder.conceal),
     )
