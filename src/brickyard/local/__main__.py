@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with LocalWorkspace(options.home, port=options.port) as workspace:
             _announce(workspace)
+            threading.Thread(target=workspace.parts.kernels.service, name="sql-warm-up", daemon=True).start()
             ended.wait()
     except BrickyardError as error:
         sys.stderr.write(f"{error.message}\n")

@@ -437,7 +437,7 @@ class Catalog:
 
     def dropTempView(self, viewName: str) -> bool:  # noqa: N802, N803
         """Drop a temp view; False when there was none."""
-        known = viewName.lower() in self._spark.workspace.temp_views
+        known = viewName.lower() in {t.name for t in self.listTables() if t.isTemporary}
         if known:
             self._spark.sql(f"DROP VIEW {quote(viewName)}")
             self._spark.workspace.temp_views.discard(viewName.lower())
