@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.migrate.plan.planning import VELOCITY, plan
@@ -10,6 +12,7 @@ from brickyard.migrate.model.inputs import PlanOptions, Source
 from brickyard.migrate.model.nouns import Condition, Edit, EditClass, Proposal, Verdict
 from brickyard.migrate.plan import draft, finish
 from brickyard.migrate.plan.settle import settle
+from brickyard.migrate.plan.soundness import sound
 from brickyard.notebooks.edit import apply_edits
 from brickyard.notebooks.model import CellEdit, Span
 from brickyard.notebooks.parse import parse
@@ -105,6 +108,16 @@ def test_ids_are_the_same_for_the_same_text_and_differ_between_places():
     first, second = (plan("SELECT * FROM va_alms_prd.t JOIN va_alms_prd.t u USING (a)", "n.sql") for _ in range(2))
     assert [edit.id for edit in first.edits] == [edit.id for edit in second.edits]
     assert len({edit.id for edit in first.edits}) == len(first.edits) == 2
+
+
+def test_edits_that_would_break_a_python_cell_are_not_made():
+    made = plan("x = 'va_alms_prd.t'\nspark.table(x)")
+    [edit] = made.edits
+    assert made.notebook is not None
+    torn = replace(edit, hunk=replace(edit.hunk, replacement="a'b"))
+    edits, findings = sound(made.notebook, [torn])
+    assert ([e.applied for e in edits], [f.code for f in findings]) == ([False], ["edit-unsound"])
+    assert sound(made.notebook, [edit]) == ((edit,), ())
 
 
 SPANS = st.tuples(st.integers(0, len(TEXT)), st.integers(0, 6)).map(lambda s: Span(s[0], min(s[0] + s[1], len(TEXT))))

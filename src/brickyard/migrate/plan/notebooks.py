@@ -25,6 +25,7 @@ from brickyard.migrate.plan.names import schema_target
 from brickyard.migrate.plan.reading import Library, read
 from brickyard.migrate.plan.rewrites import NotebookView, SqlUnit, propose, settings_of
 from brickyard.migrate.plan.settle import Verdicts, settle
+from brickyard.migrate.plan.soundness import sound
 from brickyard.migrate.plan.uses import SchemaUse, Uses
 from brickyard.notebooks.edit import apply_edits, encode, position
 from brickyard.notebooks.model import Cell, CellEdit, Format, Language, Notebook, Span
@@ -97,16 +98,17 @@ def draft(
 def finish(made: Draft, verdicts: Verdicts | None = None) -> NotebookPlan:
     """Settle a draft: which edits are applied, what the file becomes, what remains to be said."""
     notebook = made.notebook
-    edits = settle(notebook, made.rewrites, made.renames, made.options, verdicts or {})
+    edits, unsound = sound(notebook, settle(notebook, made.rewrites, made.renames, made.options, verdicts or {}))
+    findings = (*made.findings, *unsound)
     text = apply_edits(notebook, [edit.hunk for edit in edits if edit.applied])
     groups = {edit.group for edit in edits if edit.applied}
     return NotebookPlan(
         path=made.source.path,
-        readiness=_readiness(made),
+        readiness=_readiness(notebook, findings),
         notebook=notebook,
         references=made.references,
         edits=edits,
-        findings=made.findings,
+        findings=findings,
         refactored=text,
         original_bytes=made.source.data,
         refactored_bytes=encode(notebook, text) if groups else made.source.data,
@@ -385,11 +387,10 @@ def _ignored(finding: Finding, notebook: Notebook) -> frozenset[str]:
     return frozenset(re.split(r"[\s,]+", said[1].strip())) if said else frozenset()
 
 
-def _readiness(made: Draft) -> Readiness:
-    notebook = made.notebook
+def _readiness(notebook: Notebook, findings: Sequence[Finding]) -> Readiness:
     if notebook.format in _FOREIGN and not any(c.language in _SCRIPTED for c in notebook.cells):
         return Readiness.UNSUPPORTED
-    severities = {finding.severity for finding in made.findings}
+    severities = {finding.severity for finding in findings}
     if Severity.HALT in severities:
         return Readiness.BLOCKED
     return Readiness.NEEDS_HANDS if Severity.WARN in severities else Readiness.READY
