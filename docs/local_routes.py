@@ -25,6 +25,7 @@ from brickyard.local.api import (
     workspace,
 )
 from brickyard.local.api.routes import Router
+from brickyard.local.sql import http
 
 TARGET = Path(__file__).with_name("local-workspace.md")
 BEGIN, END = "<!-- routes -->", "<!-- end of routes -->"
@@ -35,6 +36,7 @@ GROUPS: dict[str, tuple[Router[Any], ...]] = {
     "Unity Catalog": (unity.router, tables.router, grants.router),
     "Files of volumes and DBFS": (volumes.router, dbfs.router),
     "Jobs and runs": (jobs.router,),
+    "SQL of running notebooks": (http.router,),
     "Secrets and clusters": (secrets.router, clusters.router),
     "Faults and the record of requests": (faults.router,),
 }
