@@ -6,6 +6,7 @@ import hashlib
 import subprocess
 import sys
 from datetime import UTC, datetime
+from importlib import import_module
 
 import pytest
 import sqlalchemy as sa
@@ -75,6 +76,7 @@ def test_a_newer_schema_is_refused_and_left_alone(metadata: Metadata):
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(metadata: Metadata):
     rooms.load("tables")
+    import_module("brickyard.queue.jobs")
     with metadata.transaction() as tx:
         command.check(migrate.config(tx))
 

@@ -229,3 +229,16 @@ def test_a_running_job_that_is_cancelled_stops_at_its_checkpoint(queue: Queue):
 def test_outside_of_a_job_a_checkpoint_does_nothing(queue: Queue):
     with queue.metadata.transaction() as tx:
         queue.checkpoint(tx)
+
+
+def test_a_job_of_one_workspace_is_not_for_the_workers_of_another(metadata: Metadata):
+    local = Queue(metadata, Settings(workspace_host="http://127.0.0.1:1"))
+    same = Queue(metadata, Settings(workspace_host="HTTP://127.0.0.1:1/"))
+    remote = Queue(metadata, Settings(workspace_host="https://adb-1.azuredatabricks.net"))
+    with metadata.transaction() as tx:
+        job = remote.defer(tx, "noted", note="x")
+        lane = tx.execute(
+            sa.text("SELECT queue_name FROM procrastinate_jobs WHERE id = :job"), {"job": job}
+        ).scalar_one()
+    assert lane == remote.lane
+    assert local.lane == same.lane != remote.lane

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -9,16 +10,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Column, Connection, Table, Text, text
 from sqlalchemy.exc import IntegrityError
 
 from brickyard.kernel import stop
 from brickyard.kernel.errors import Conflict, Interrupted
-from brickyard.metadata import Metadata
+from brickyard.metadata import METADATA, Metadata
 from brickyard.settings import Settings
 
-DEFAULT = "default"
 ALONE = "alone-"  # prefix of the queue that holds one job for the process that asked for it
+
+WORKERS = Table(
+    "queue_workers",
+    METADATA,
+    Column("worker_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("lane", Text, nullable=False),
+)
+"""Which lane each worker serves; procrastinate's own table of workers does not say."""
 
 _DEFER = text("""
     SELECT unnest(procrastinate_defer_jobs_v1(ARRAY[
@@ -26,11 +34,8 @@ _DEFER = text("""
     ]::procrastinate_job_to_defer_v1[]))
 """)
 _ALIVE = text("""
-    SELECT count(*) FROM procrastinate_workers AS worker
-    WHERE worker.last_heartbeat > now() - make_interval(secs => :timeout)
-      AND NOT EXISTS (
-          SELECT FROM procrastinate_jobs AS job WHERE job.worker_id = worker.id AND starts_with(job.queue_name, :alone)
-      )
+    SELECT count(*) FROM procrastinate_workers AS worker JOIN queue_workers AS served ON served.worker_id = worker.id
+    WHERE served.lane = :lane AND worker.last_heartbeat > now() - make_interval(secs => :timeout)
 """)
 _HOLD = text("""
     SELECT abort_requested FROM procrastinate_jobs
@@ -71,6 +76,13 @@ class Queue:
     metadata: Metadata
     settings: Settings
 
+    @property
+    def lane(self) -> str:
+        """The name of the queue for this process's workspace: a worker of another workspace must not take its jobs."""
+        profile, host = self.settings.workspace_profile, self.settings.workspace_host
+        workspace = f"profile {profile}" if profile else (host or "").rstrip("/").lower()
+        return "workspace-" + hashlib.sha256(workspace.encode()).hexdigest()[:12]
+
     def defer(
         self, tx: Connection, name: str, *, lock: str | None = None, queueing_lock: str | None = None, **args: Any
     ) -> int:
@@ -79,7 +91,7 @@ class Queue:
         Of the jobs with one *lock* only one runs at a time, in their order. While one with a *queueing_lock* waits,
         another is refused with Conflict.
         """
-        values = {"queue": DEFAULT, "task": name, "lock": lock, "queueing_lock": queueing_lock}
+        values = {"queue": self.lane, "task": name, "lock": lock, "queueing_lock": queueing_lock}
         try:
             with tx.begin_nested():
                 return tx.execute(_DEFER, {**values, "args": json.dumps(args)}).scalar_one()
@@ -110,9 +122,9 @@ class Queue:
         return {row.status: row.jobs for row in rows}
 
     def workers_alive(self, tx: Connection) -> int:
-        """Return how many workers that take any job have said lately that they are alive."""
+        """Return how many workers of this lane have said lately that they are alive."""
         timeout = self.settings.worker_timeout_seconds
-        return tx.execute(_ALIVE, {"timeout": timeout, "alone": ALONE}).scalar_one()
+        return tx.execute(_ALIVE, {"timeout": timeout, "lane": self.lane}).scalar_one()
 
     def checkpoint(self, tx: Connection) -> None:
         """Make sure that this thread may still do its job, until the transaction ends; call it before each step.

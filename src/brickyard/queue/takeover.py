@@ -8,13 +8,16 @@ import structlog
 from sqlalchemy import Row, text
 
 from brickyard.kernel.errors import BrickyardError
-from brickyard.queue.jobs import DEFAULT, Queue
+from brickyard.queue.jobs import ALONE, Queue
 from brickyard.queue.registry import TASKS
 
 log = structlog.stdlib.get_logger(__name__)
 
 _STALLED = text("""
-    SELECT job.id, job.task_name, job.args, job.attempts FROM procrastinate_jobs AS job
+    SELECT job.id, job.task_name, job.args, job.attempts,
+           CASE WHEN starts_with(job.queue_name, :alone) THEN split_part(job.queue_name, '@', 2)
+                ELSE job.queue_name END AS lane
+    FROM procrastinate_jobs AS job
     LEFT JOIN procrastinate_workers AS worker ON worker.id = job.worker_id
     WHERE job.status = 'doing' AND job.worker_id IS DISTINCT FROM :me
       AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => :timeout))
@@ -31,11 +34,11 @@ def take_over(queue: Queue, context: object, me: int | None = None) -> int:
     """
     settings = queue.settings
     with queue.metadata.transaction() as tx:
-        stalled = tx.execute(_STALLED, {"me": me, "timeout": settings.worker_timeout_seconds}).all()
+        stalled = tx.execute(_STALLED, {"me": me, "timeout": settings.worker_timeout_seconds, "alone": ALONE}).all()
         lost = [job for job in stalled if job.attempts + 1 >= settings.queue_attempts]
         for job in stalled:
             log.warning("job taken over from a silent worker", job=job.id, task=job.task_name, attempts=job.attempts)
-            tx.execute(*((_OVER, {"job": job.id}) if job in lost else (_AGAIN, {"job": job.id, "queue": DEFAULT})))
+            tx.execute(*((_OVER, {"job": job.id}) if job in lost else (_AGAIN, {"job": job.id, "queue": job.lane})))
     for job in lost:
         _give_up(context, job)
     return len(stalled)

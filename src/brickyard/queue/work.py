@@ -26,12 +26,15 @@ from brickyard.queue.takeover import take_over
 log = structlog.stdlib.get_logger(__name__)
 
 _ALONE = text("UPDATE procrastinate_jobs SET queue_name = :queue WHERE id = :job AND status = 'todo'")
+_GONE = text("DELETE FROM queue_workers WHERE worker_id NOT IN (SELECT id FROM procrastinate_workers)")
+_SERVES = text("INSERT INTO queue_workers (worker_id, lane) VALUES (:worker, :lane) ON CONFLICT DO NOTHING")
 _LEAVE = text("""
     UPDATE procrastinate_workers SET last_heartbeat = now() - make_interval(secs => :ago) WHERE id = :worker
 """)
 _OVERLAP_SECONDS = 2  # between the end of a process that left its jobs and their takeover
 _RECONNECT_SECONDS = 1
 _TICK_SECONDS = 0.25
+_REGISTERING_SECONDS = 0.05
 
 
 def serve(queue: Queue, context: object) -> None:
@@ -49,7 +52,7 @@ async def _serve(queue: Queue, context: object) -> None:
     with _signals(queue) as running, _threads(concurrency):
         while not stop.requested():
             try:
-                async with _worker(queue, context, running, concurrency=concurrency) as worker:
+                async with _worker(queue, context, running, concurrency=concurrency, queues=[queue.lane]) as worker:
                     await _alongside(worker.run(), _watch(queue, context, worker))
             except exceptions.ConnectorException as error:
                 log.warning("database lost; trying again", error=str(error.__cause__ or error))
@@ -63,7 +66,7 @@ async def _run_one(queue: Queue, job: int, context: object, on_tick: Callable[[]
             on_tick()
             await asyncio.to_thread(take_over, queue, context)
             if _set_apart(queue, job):
-                async with _worker(queue, context, running, queues=[_own(job)], wait=False) as worker:
+                async with _worker(queue, context, running, queues=[_own(queue, job)], wait=False) as worker:
                     await _alongside(worker.run(), _ticks(on_tick))
             await asyncio.sleep(queue.settings.queue_polling_seconds)
         return state
@@ -74,24 +77,34 @@ def _state(queue: Queue, job: int) -> JobState:
         return queue.state(tx, job) or JobState.CANCELLED
 
 
-def _own(job: int) -> str:
-    return f"{ALONE}{job}"
+def _own(queue: Queue, job: int) -> str:
+    return f"{ALONE}{job}@{queue.lane}"
 
 
 def _set_apart(queue: Queue, job: int) -> bool:
     """Move a waiting job to a queue of its own, and tell whether it waits."""
     with queue.metadata.transaction() as tx:
-        return tx.execute(_ALONE, {"job": job, "queue": _own(job)}).rowcount == 1
+        return tx.execute(_ALONE, {"job": job, "queue": _own(queue, job)}).rowcount == 1
 
 
 async def _watch(queue: Queue, context: object, worker: Worker) -> None:
     """Look for jobs of silent workers, four times within the time-out."""
+    while worker.worker_id is None:
+        await asyncio.sleep(_REGISTERING_SECONDS)
     while True:
         try:
+            await asyncio.to_thread(_say_lane, queue, worker.worker_id)
             await asyncio.to_thread(take_over, queue, context, worker.worker_id)
         except MetadataDown as error:
             log.warning("cannot look for silent workers", error=str(error))
         await asyncio.sleep(queue.settings.worker_timeout_seconds / 4)
+
+
+def _say_lane(queue: Queue, worker_id: int) -> None:
+    """Write down which lane a worker serves, and forget the workers that are gone."""
+    with queue.metadata.transaction() as tx:
+        tx.execute(_GONE)
+        tx.execute(_SERVES, {"worker": worker_id, "lane": queue.lane})
 
 
 async def _ticks(on_tick: Callable[[], None]) -> None:

@@ -44,4 +44,10 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_events_subject", "audit_events", ["subject"])
     op.execute(_APPEND_ONLY)
+    op.create_table(
+        "queue_workers",
+        sa.Column("worker_id", sa.BigInteger, autoincrement=False, nullable=False),
+        sa.Column("lane", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("worker_id", name="pk_queue_workers"),
+    )
     op.get_bind().exec_driver_sql(SchemaManager.get_schema().replace("%", "%%"))
