@@ -51,15 +51,6 @@ WORLD = [
     "CREATE OR REPLACE TABLE hive_metastore.va.score (member_id BIGINT, score DOUBLE)",
 ]
 
-SUMMARY = """-- Databricks notebook source
-TRUNCATE TABLE va.summary;
-
-INSERT INTO va.summary
-SELECT tier, COUNT(*) AS members
-FROM va.member
-GROUP BY 1;
-"""
-
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalWorkspace]:
@@ -75,8 +66,9 @@ def eyes(workspace: LocalWorkspace) -> Eyes:
 
 
 @pytest.fixture
-def world(eyes: Eyes) -> Eyes:
-    """The small lakehouse as it is at first, without anything that runs have left."""
+def world(eyes: Eyes, workspace: LocalWorkspace) -> Eyes:
+    """The small lakehouse as it is at first, without faults to come and without what runs have left."""
+    workspace.parts.control.faults.clear()
     for schema in list(eyes.client.schemas.list("wb")) if _has_catalog(eyes) else []:
         if (schema.name or "").startswith("brickyard_rehearsal_"):
             eyes.sql(f"DROP SCHEMA wb.`{schema.name}` CASCADE")
@@ -103,6 +95,12 @@ def request(notebooks: dict[str, str], **fields: Any) -> RunRequest:
     """A request with inline notebooks."""
     sent = [{"path": p, "content": base64.b64encode(text.encode())} for p, text in notebooks.items()]
     return RunRequest.model_validate({"notebooks": sent, "rules_text": RULES, **fields})
+
+
+@pytest.fixture
+def request_for() -> Callable[..., RunRequest]:
+    """Make a request with inline notebooks and the small lakehouse's rules."""
+    return request
 
 
 Migrate = Callable[..., list[dict[str, Any]]]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from brickyard.context import Context
     from brickyard.kernel.errors import Problem
     from brickyard.migrate.model.inputs import PlanOptions, Source
-    from brickyard.migrate.model.nouns import NotebookPlan, Plan
+    from brickyard.migrate.model.nouns import NotebookPlan, Plan, Verdict
 
 app = typer.Typer(help="Move legacy Hive notebooks to Unity Catalog, with proof.", no_args_is_help=True)
 
@@ -52,6 +52,8 @@ def plan(
     offline: Offline = False,
     skip: Skip = None,
     require_proof: RequireProof = False,
+    prove: Annotated[bool, typer.Option("--prove", help="Execute edits before and after, on generated rows.")] = False,
+    warehouse: Annotated[str | None, typer.Option("--warehouse", help="The SQL warehouse that proves.")] = None,
     mapping_out: Annotated[
         Path | None, typer.Option("--mapping-out", help="Write original and refactored names as CSV.")
     ] = None,
@@ -71,6 +73,8 @@ def plan(
 
     options = _options(ctx, path, rules, mapping, param, params, job, schema, dbr, skip, require_proof)
     made = _plan(ctx, path, options, offline=offline, workers=workers)
+    if prove:
+        made = _proved(ctx, path, options, made, offline=offline, warehouse=warehouse)
     items = worklist(made.notebooks)
     _write_own(mapping_out, mapping_csv(made.notebooks))
     _write_own(mapping_template, template_csv(made.notebooks))
@@ -312,7 +316,14 @@ def _show_runs(
     emit({"batch": documents[0]["batch"], "runs": documents}, _output(ctx), lambda: reports.text(documents))
 
 
-_PLATFORM = ("workspace-down", "workspace-refused", "workspace-forbidden", "run-lost", "metadata-down", "unauthorized")
+_PLATFORM = (
+    "workspace-down",
+    "workspace-refused",
+    "workspace-forbidden",
+    "run-lost",
+    "metadata-down",
+    "workspace-unauthorized",
+)
 
 
 def _runs_exit(documents: Sequence[dict[str, Any]]) -> int:
@@ -372,7 +383,15 @@ def _job_parameters(ctx: typer.Context, job: str, path: str) -> Mapping[str, str
     return job_parameters(Eyes(ctx.obj.workspace_client()), job, path)
 
 
-def _plan(ctx: typer.Context, path: str, options: PlanOptions, *, offline: bool, workers: int | None) -> Plan:
+def _plan(
+    ctx: typer.Context,
+    path: str,
+    options: PlanOptions,
+    *,
+    offline: bool,
+    workers: int | None,
+    verdicts: Mapping[str, Verdict] | None = None,
+) -> Plan:
     """Read the notebooks and plan them, showing progress for a folder."""
     from brickyard.kernel.progress import silent
     from brickyard.migrate.model.inputs import read_children
@@ -383,11 +402,25 @@ def _plan(ctx: typer.Context, path: str, options: PlanOptions, *, offline: bool,
     count = workers or (min(os.cpu_count() or 1, 4) if len(sources) >= _MANY else 1)
     refused = _refused(problems, alone=not sources)
     if len(sources) == 1:
-        made = plan_notebooks(sources, options, beside=beside, refused=refused, report=silent)
+        made = plan_notebooks(sources, options, beside=beside, verdicts=verdicts, refused=refused, report=silent)
         _refuse_blocked_file(made)
         return made
     with progress() as report:
-        return plan_notebooks(sources, options, workers=count, refused=refused, report=report)
+        return plan_notebooks(sources, options, verdicts=verdicts, workers=count, refused=refused, report=report)
+
+
+def _proved(
+    ctx: typer.Context, path: str, options: PlanOptions, made: Plan, *, offline: bool, warehouse: str | None
+) -> Plan:
+    """The plan settled once more with what the workspace shows of its edits."""
+    from brickyard.kernel.errors import SpecInvalid
+    from brickyard.migrate import flow
+    from brickyard.migrate.observe import Eyes
+
+    if offline:
+        raise SpecInvalid("--prove needs a workspace", code="usage", remedy="leave out --offline")
+    verdicts = flow.prove(Eyes(ctx.obj.workspace_client(), warehouse), made, made.hash[:12])
+    return _plan(ctx, path, options, offline=offline, workers=1, verdicts=verdicts)
 
 
 def _sources(ctx: typer.Context, path: str, *, offline: bool) -> tuple[list[Source], list[Problem]]:

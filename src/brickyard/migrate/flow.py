@@ -77,6 +77,21 @@ def preview(request: RunRequest) -> Plan:
     return plan_notebooks(sources, options(request))
 
 
+def prove(eyes: Eyes, plan: Plan, name: str) -> dict[str, Verdict]:
+    """Execute a plan's edits, before and after, on generated rows; what that makes under *name* is dropped again."""
+    found: dict[str, Verdict] = {}
+    for notebook in plan.notebooks:
+        rows = [r for r in notebook.references if r.kind not in (Kind.FUNCTION, Kind.PATH) and r.original and r.refactored]
+        if rows:
+            legacy = [TableName.parse(r.original) for r in rows if r.original]
+            columns = {n.folded(): observe.describe(eyes, n).columns for n in dict.fromkeys(legacy)}
+            scratch = TableName(TableName.parse(rows[0].refactored or "").catalog, f"{steps.PREFIX}{name}_proof", "")
+            trials = proof.build(notebook, {n: c for n, c in columns.items() if c}, scratch)
+            rulings = proof.settle(trials, lambda statement: eyes.sql(statement).values)
+            found |= {group: ruling.verdict for group, ruling in rulings.items()}
+    return found
+
+
 def options(request: RunRequest) -> PlanOptions:
     """Read a request's rule pack, mapping and parameters, or raise SpecInvalid with every fault."""
     if request.rules_text is None and request.rules not in shipped_packs():
@@ -461,7 +476,9 @@ def _judged(
 ) -> Ending:
     """Say what the run has shown, and write it down."""
     tasks = observe.results(work.eyes, job_run)
-    moved = observe.moved(work.eyes, preflight.pins(world))
+    own = frozenset(p.refactored.folded() for p in found if p.writes and work.request.onto_targets)
+    pins = {name: version for name, version in preflight.pins(world).items() if name.folded() not in own}
+    moved = observe.moved(work.eyes, pins)
     findings = verdict.moved_findings(moved, observe.run_ids(job_run))
     ending = verdict.run_ending(tasks)
     compared: tuple[TableComparison, ...] = ()
