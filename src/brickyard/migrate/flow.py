@@ -77,7 +77,7 @@ def preview(request: RunRequest) -> Plan:
     return plan_notebooks(sources, options(request))
 
 
-def prove(eyes: Eyes, plan: Plan, name: str) -> dict[str, Verdict]:
+def prove(eyes: observe.Eyes, plan: Plan, name: str) -> dict[str, Verdict]:
     """Execute a plan's edits, before and after, on generated rows; what that makes under *name* is dropped again."""
     found: dict[str, Verdict] = {}
     for notebook in plan.notebooks:

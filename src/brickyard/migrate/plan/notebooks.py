@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -119,11 +119,15 @@ def finish(made: Draft, verdicts: Verdicts | None = None) -> NotebookPlan:
 
 
 def plan_notebook(
-    source: Source, options: PlanOptions, library: Library | None = None, callers: Callers = ()
+    source: Source,
+    options: PlanOptions,
+    library: Library | None = None,
+    callers: Callers = (),
+    verdicts: Verdicts | None = None,
 ) -> NotebookPlan:
     """Plan one notebook; a file that cannot be read as one is blocked, with the reason as a finding."""
     try:
-        return finish(draft(source, options, library, callers))
+        return finish(draft(source, options, library, callers), verdicts)
     except SpecInvalid as error:
         remedy = error.remedy or "give a notebook file"
         finding = Finding(error.error_code, Severity.HALT, error.message, remedy)
@@ -135,46 +139,49 @@ def plan_notebooks(
     options: PlanOptions,
     *,
     beside: Sequence[Source] = (),
+    verdicts: Verdicts | None = None,
     workers: int = 1,
     refused: Sequence[Finding] = (),
     report: Report = silent,
 ) -> Plan:
     """Plan notebooks together: `%run` and `notebook.run` are followed among them, names are compared across them.
 
-    *beside* are notebooks that may be run by them and are not planned themselves. *workers* above 1 plans in so many
+    *beside* are notebooks that may be run by them and are not planned themselves. *verdicts* are those of proofs made of
+    an earlier plan of the same notebooks. *workers* above 1 plans in so many
     processes. *refused* are findings about files that are not planned at all.
     """
     library = Library({source.path: source.data for source in (*beside, *sources)})
-    plans = list(_plan_all(sources, options.checked(), library, workers, report))
-    plans = _with_arguments(plans, sources, options, library)
+    one = partial(plan_notebook, options=options.checked(), library=library, verdicts=verdicts)
+    plans = list(_plan_all(sources, one, workers, report))
+    plans = _with_arguments(plans, sources, one, library)
     plans = _with_collisions(plans)
     summary = _summary(plans, refused)
     return Plan(_hash(plans, options), tuple(plans), summary)
 
 
-def _plan_all(
-    sources: Sequence[Source], options: PlanOptions, library: Library, workers: int, report: Report
-) -> Iterator[NotebookPlan]:
-    one = partial(plan_notebook, options=options, library=library)
+Planner = Callable[..., NotebookPlan]
+
+
+def _plan_all(sources: Sequence[Source], one: Planner, workers: int, report: Report) -> Iterator[NotebookPlan]:
     if workers <= 1 or len(sources) <= workers:
         yield from _told(map(one, sources), len(sources), report)
         return
     context = get_context("forkserver")
-    with ProcessPoolExecutor(workers, context, _start, (options, library)) as pool:
+    with ProcessPoolExecutor(workers, context, _start, (one,)) as pool:
         chunk = max(1, min(50, len(sources) // (workers * 4)))
         yield from _told(pool.map(_plan_shared, sources, chunksize=chunk), len(sources), report)
 
 
-_SHARED: dict[str, Any] = {}
+_SHARED: dict[str, Planner] = {}
 
 
-def _start(options: PlanOptions, library: Library) -> None:
-    """Give a worker process what all notebooks share."""
-    _SHARED["options"], _SHARED["library"] = options, library
+def _start(one: Planner) -> None:
+    """Give a worker process the planner, with what all notebooks share."""
+    _SHARED["planner"] = one
 
 
 def _plan_shared(source: Source) -> NotebookPlan:
-    return plan_notebook(source, _SHARED["options"], _SHARED["library"])
+    return _SHARED["planner"](source)
 
 
 def _told(plans: Iterable[NotebookPlan], total: int, report: Report) -> Iterator[NotebookPlan]:
@@ -187,7 +194,7 @@ def _told(plans: Iterable[NotebookPlan], total: int, report: Report) -> Iterator
 
 
 def _with_arguments(
-    plans: list[NotebookPlan], sources: Sequence[Source], options: PlanOptions, library: Library
+    plans: list[NotebookPlan], sources: Sequence[Source], one: Planner, library: Library
 ) -> list[NotebookPlan]:
     """Plan those again that other notebooks run with arguments: their widgets can have these values."""
     callers: dict[str, list[Mapping[str, str]]] = {}
@@ -197,10 +204,7 @@ def _with_arguments(
             if target is not None and arguments and dict(arguments) not in callers.get(target, []):
                 callers.setdefault(target, []).append(dict(arguments))
     by_path = {source.path: source for source in sources}
-    return [
-        plan_notebook(by_path[plan.path], options, library, callers[plan.path]) if plan.path in callers else plan
-        for plan in plans
-    ]
+    return [one(by_path[plan.path], callers=callers[plan.path]) if plan.path in callers else plan for plan in plans]
 
 
 def _with_collisions(plans: list[NotebookPlan]) -> list[NotebookPlan]:
