@@ -23,6 +23,7 @@ SETUP = (
     "CREATE TABLE hive_metastore.va_alms_prd.a (id INT, x STRING)",
     "CREATE TABLE hive_metastore.va_alms_prd.b (id INT, x STRING)",
     "CREATE CATALOG IF NOT EXISTS edp_prd",
+    "CREATE FOREIGN CATALOG foreign_edp_prd_hive USING CONNECTION hive OPTIONS (mirror 'hive_metastore')",
 )
 
 
