@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from brickyard.kernel.errors import Conflict
+from brickyard.local.alias import plain
 from brickyard.local.api.app import App
 from brickyard.local.api.faults import Fault, Request
 from brickyard.local.api.routes import RouteTable
@@ -80,7 +81,7 @@ class LocalWorkspace:
             stack.enter_context(locked(self.home))
             listener = stack.enter_context(_listen(_known_port(self.home) or self._wanted_port))
             self._port = listener.getsockname()[1]
-            self._parts = build(Place(self.home, self.owner, self._port), stack)
+            self._parts = build(Place(plain(self.home), self.owner, self._port), stack)
             _serve(self._app(self._parts), listener, stack)
             stack.callback(self._parts.runs.close)
             self._parts.runs.start()
