@@ -151,6 +151,9 @@ class _Work:
         if call.verb in _HANDLERS:
             return _HANDLERS[call.verb](call)
         sql, key = self._rendered(call), own_key(self.session)
+        call.key = key
+        if call.verb == "SELECT":
+            return Prepared(call.checked(sql), key)
         self.shop.engine.ready(key)
         return Prepared(sql, key)
 
