@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from brickyard.local.catalog.model import CatalogError, Table
 from brickyard.local.catalog.store import CatalogStore
 from brickyard.local.engines.model import EngineKey
 from brickyard.local.engines.sail import SailEngine
+from brickyard.local.sql import lateral
 from brickyard.local.sql.delta.log import Author, Snapshot, snapshot
 from brickyard.local.sql.engine_errors import translated
 from brickyard.local.sql.information import information
@@ -150,8 +152,26 @@ class Call:
 
     def query(self, sql: str) -> pa.Table:
         """Run engine SQL and return its rows, or raise SqlError in Databricks' words."""
-        with translated(self.text):
-            return self.shop.engine.query(self.key, sql, tag=self.tag)
+        try:
+            with translated(self.text):
+                return self.shop.engine.query(self.key, sql, tag=self.tag)
+        except SqlError as error:
+            spelled = _without_alias(sql, error)
+            if spelled is None:
+                raise
+        return self.query(spelled)
+
+    def checked(self, sql: str) -> str:
+        """The SQL as another client of the session can run it; raises what running it would."""
+        try:
+            with translated(self.text):
+                self.shop.engine.query(self.key, f"SELECT * FROM (\n{sql}\n) LIMIT 0", tag=self.tag)
+        except SqlError as error:
+            spelled = _without_alias(sql, error)
+            if spelled is None:
+                raise
+            return self.checked(spelled)
+        return sql
 
     def render(self, part: Span | None = None) -> str:
         """Engine SQL for the statement or a part of it."""
@@ -187,6 +207,13 @@ class Call:
     def counts(self, **counts: int) -> Result:
         """How many rows a statement touched."""
         return self.rows(dict.fromkeys(counts, "bigint"), [counts.values()])
+
+
+def _without_alias(sql: str, error: SqlError) -> str | None:
+    """The SQL with the unresolved name spelled out, when it is an alias of the same SELECT list."""
+    found = re.search(r"name `([^`]+)` cannot be resolved", error.message)
+    is_column = error.error_class.startswith("UNRESOLVED_COLUMN")
+    return lateral.spelled_out(sql, found[1]) if is_column and found else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     (r"too large to store in a Decimal", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "22003"),
     (r"[Oo]verflow", "ARITHMETIC_OVERFLOW", "22003"),
     (r"[Mm]ultiple source rows", "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE", "21506"),
+    (r"must have the same number of columns", "NUM_COLUMNS_MISMATCH", "42826"),
     (r"not provided a value|[Pp]laceholder", "UNBOUND_SQL_PARAMETER", "42P02"),
 )
 _SYNTAX = re.compile(r"invalid argument: found (?P<found>.*?)(?: at \d+:\d+)? expected", re.DOTALL)
@@ -33,6 +34,9 @@ _STATES = {
     "DELTA_NOT_NULL_CONSTRAINT_VIOLATED": "23502",
     "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES": "23001",
     "TABLE_OR_VIEW_NOT_FOUND": "42P01",
+    "CAST_INVALID_INPUT": "22018",
+    "DIVIDE_BY_ZERO": "22012",
+    "ARITHMETIC_OVERFLOW": "22003",
 }
 _CONFLICT = re.compile(r"Failed to commit transaction|[Cc]onflict")
 _COLUMN = re.compile(r'Identifier\("([^"]*)"\)\]\) is missing from the schema')

@@ -9,6 +9,7 @@ from brickyard.dbsql.rewrite import replace_spans
 from brickyard.dbsql.tokens import Token
 from brickyard.local.sql.expand import tokens_of
 from brickyard.local.sql.model import unsupported
+from brickyard.local.sql.selects import selects
 from brickyard.notebooks.model import Span
 
 
@@ -28,32 +29,11 @@ def _group_by_all(tokens: list[Token]) -> int | None:
 
 
 def _positions(sql: str, tokens: list[Token], at: int) -> tuple[Span, str]:
-    items = _items(sql, tokens, at)
+    select = next(s for s in selects(tokens) if at in s.indexes)
+    items = [sql[tokens[first].start : tokens[end - 1].end] for first, end in select.items()]
     grouped = [str(i) for i, item in enumerate(items, 1) if not _aggregates(item)]
     span = Span(tokens[at].start, tokens[at + 2].end)
     return span, f"GROUP BY {', '.join(grouped)}" if grouped else ""
-
-
-def _items(sql: str, tokens: list[Token], at: int) -> list[str]:
-    """The items of the SELECT list to which the clause belongs."""
-    select = _back_to(tokens, at, "SELECT")
-    cuts, depth, i = [select], 0, select + 1
-    while depth or tokens[i].word != "FROM":
-        depth += (tokens[i].word == "(") - (tokens[i].word == ")")
-        if tokens[i].word == "," and depth == 0:
-            cuts.append(i)
-        i += 1
-    bounds = zip(cuts, [*cuts[1:], i], strict=True)
-    return [sql[tokens[a].end : tokens[b].start].strip() for a, b in bounds]
-
-
-def _back_to(tokens: list[Token], at: int, word: str) -> int:
-    depth = 0
-    for i in range(at, -1, -1):
-        depth += (tokens[i].word == ")") - (tokens[i].word == "(")
-        if depth == 0 and tokens[i].word == word:
-            return i
-    raise unsupported("GROUP BY ALL here", "name the columns")
 
 
 def _aggregates(item: str) -> bool:

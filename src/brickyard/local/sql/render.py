@@ -16,7 +16,7 @@ from brickyard.dbsql.tokens import Token, TokenKind
 from brickyard.kernel.names import quote
 from brickyard.local.catalog.model import Table
 from brickyard.local.catalog.store import SYSTEM, CatalogStore
-from brickyard.local.sql import groups
+from brickyard.local.sql import groups, using
 from brickyard.local.sql.delta import log
 from brickyard.local.sql.expand import single, tokens_of
 from brickyard.local.sql.model import SqlError, SqlSession, unsupported
@@ -79,6 +79,7 @@ class Renderer:
 
     def _replacements(self, text: str, statement: Statement, within: Span) -> Iterator[tuple[Span, str]]:
         tokens = tokens_of(text)
+        yield from _table_queries(tokens, statement, within)
         for reference in (r for r in statement.references if r.span.overlaps(within)):
             if reference.in_string:
                 yield self._table_changes(text, tokens, reference)
@@ -156,6 +157,8 @@ class Renderer:
         words = {token.word for token in tokens_of(sql)}
         if "QUALIFY" in words:
             sql = self._without_qualify(sql)
+        if "USING" in words and "JOIN" in words:
+            sql = using.unqualified(sql)
         if "ALL" in words and "GROUP" in words:
             sql = groups.spelled_out(sql)
         if "EXCEPT" in words or "QUALIFY" in words:
@@ -185,6 +188,15 @@ class Renderer:
         kept = [qualifier + quote(name) for name in names if name.lower() not in excluded]
         start = tokens[at].start - len(qualifier)
         return Span(start, tokens[closing].end), ", ".join(kept)
+
+
+def _table_queries(tokens: list[Token], statement: Statement, within: Span) -> Iterator[tuple[Span, str]]:
+    """`TABLE t` as a query is `SELECT * FROM t`, whose table may have an alias."""
+    starts = {r.span.start for r in statement.references if r.side is Side.READ}
+    for at, token in enumerate(tokens[:-1]):
+        is_query = token.word == "TABLE" and tokens[at + 1].start in starts
+        if is_query and within.start <= token.start < within.end:
+            yield Span(token.start, token.end), "SELECT * FROM"
 
 
 def travel(path: Path, clause: str) -> int:
