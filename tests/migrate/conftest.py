@@ -12,7 +12,7 @@ import pytest
 from brickyard.context import Context
 from brickyard.local import LocalWorkspace
 from brickyard.metadata import Metadata
-from brickyard.migrate import flow
+from brickyard.migrate import flow, tasks  # noqa: F401 — the import registers the room's task
 from brickyard.migrate.model.runs import RunRequest
 from brickyard.migrate.observe import Eyes
 from brickyard.queue import Queue
@@ -109,9 +109,6 @@ Migrate = Callable[..., list[dict[str, Any]]]
 @pytest.fixture
 def migrate(house: Context) -> Migrate:
     """Submit notebooks, do their runs here, and return the records."""
-    from brickyard.migrate import tasks
-
-    assert tasks.run
 
     def migrated(notebooks: dict[str, str], **fields: Any) -> list[dict[str, Any]]:
         queued = flow.submit(house, request(notebooks, **fields))

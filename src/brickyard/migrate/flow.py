@@ -81,7 +81,9 @@ def prove(eyes: observe.Eyes, plan: Plan, name: str) -> dict[str, Verdict]:
     """Execute a plan's edits, before and after, on generated rows; what that makes under *name* is dropped again."""
     found: dict[str, Verdict] = {}
     for notebook in plan.notebooks:
-        rows = [r for r in notebook.references if r.kind not in (Kind.FUNCTION, Kind.PATH) and r.original and r.refactored]
+        rows = [
+            r for r in notebook.references if r.kind not in (Kind.FUNCTION, Kind.PATH) and r.original and r.refactored
+        ]
         if rows:
             legacy = [TableName.parse(r.original) for r in rows if r.original]
             columns = {n.folded(): observe.describe(eyes, n).columns for n in dict.fromkeys(legacy)}
@@ -533,14 +535,25 @@ def _told(
 
 def follow(context: Context, batch_id: str, tell: Report = silent) -> None:
     """Wait until no run of a batch is active; where no worker is alive, do them in this process."""
+    tick = _every(1.0, lambda: _tell(context, batch_id, tell))
     while active := _active(context, batch_id):
-        _tell(context, batch_id, tell)
+        tick()
         with context.metadata.read() as tx:
             alone = context.queue.workers_alive(tx) == 0
         if alone and active[0].job is not None:
-            context.queue.run_one(active[0].job, context, on_tick=_every(1.0, lambda: _tell(context, batch_id, tell)))
+            context.queue.run_one(active[0].job, context, on_tick=tick)
+            _expect_end(context, active[0])
         else:
             wish.pause(_LOOK_SECONDS)
+
+
+def _expect_end(context: Context, done: Run) -> None:
+    """Give a run that its job left without an end its final status."""
+    with context.metadata.read() as tx:
+        found = store.run(tx, done.id)
+        state = context.queue.state(tx, done.job or 0)
+    if found.status in store.ACTIVE and found.job == done.job and (state is None or state.final):
+        gave_up(context, done.id, BrickyardError("its job ended without a word", code="internal-error"))
 
 
 def _every(seconds: float, do: Callable[[], None]) -> Callable[[], None]:
