@@ -20,7 +20,7 @@ from bench.corpus.notebooks import Case, generate
 from brickyard.dbsql.model import Kind
 from brickyard.migrate.model.inputs import PlanOptions, Source
 from brickyard.migrate.model.nouns import Edit, NotebookPlan
-from brickyard.migrate.model.pack import REWRITES, read_pack
+from brickyard.migrate.model.pack import REWRITES, PathRule, RewriteRule, RulePack, read_pack
 from brickyard.migrate.plan import plan_notebooks
 
 
@@ -51,7 +51,7 @@ class Result:
 
 def measure(cases: Sequence[Case], workers: int) -> Result:
     """Plan all cases, check each plan, and plan the outputs again."""
-    options = PlanOptions(read_pack("velocity"))
+    options = PlanOptions(_pack())
     sources = [Source(case.sample.path, case.sample.data) for case in cases]
     children = [Source(path, data) for case in cases for path, data in case.sample.others]
     start = time.perf_counter()
@@ -65,6 +65,14 @@ def measure(cases: Sequence[Case], workers: int) -> Result:
         result.changed += _changed_lines(plan)
         result.needed += _needed_lines(case, plan)
     return result
+
+
+def _pack() -> RulePack:
+    """The velocity pack with a Volume for the corpus' files, and with what it only offers applied too."""
+    pack = read_pack("velocity")
+    asked = {"time-zone": RewriteRule(options={"apply": True})}
+    paths = (PathRule(prefix="/mnt/exports", to="/Volumes/edp_prd/files/exports"),)
+    return pack.model_copy(update={"paths": paths, "rewrites": {**pack.rewrites, **asked}})
 
 
 def _check(plan: NotebookPlan, second: NotebookPlan, result: Result) -> None:
