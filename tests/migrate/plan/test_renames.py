@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.migrate.plan.planning import codes, names, pack, plan, refactored
+from tests.migrate.plan.planning import NAMES_ONLY, codes, names, pack, plan, refactored
+
+from brickyard.migrate.model.pack import EmitterRule
 
 V, W = "velocity_analytics_foundation", "wb_velocityanalytics_prd"
 
@@ -161,6 +163,53 @@ def test_templates_of_sql_cells_are_filled_and_conditional_on_their_widget():
 def test_a_names_parts_are_quoted_where_they_must_be():
     rules = pack("mappings: [{id: a, schema: s, to: 'my-cat.s.{name}'}]\nrewrites: {references: {}}\n")
     assert refactored("SELECT * FROM s.t", "n.sql", rules=rules) == "SELECT * FROM `my-cat`.s.t"
+
+
+WIDGETS = f"""-- Databricks notebook source
+CREATE WIDGET TEXT catalogue_name DEFAULT '{W}';
+CREATE WIDGET TEXT source_schema DEFAULT 'loyalty';
+CREATE WIDGET TEXT target_schema DEFAULT 'loyalty';
+
+-- COMMAND ----------
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("style", "dbr", "source", "target"),
+    [
+        ("literal", "15.4", f"{W}.loyalty.b", f"{W}.loyalty.a"),
+        ("identifier", "13.3", f"{W}.loyalty.b", f"{W}.loyalty.a"),
+        (
+            "identifier",
+            "15.4",
+            "IDENTIFIER(:catalogue_name || '.' || :source_schema || '.b')",
+            "IDENTIFIER(:catalogue_name || '.' || :target_schema || '.a')",
+        ),
+        (
+            "coalesced",
+            "18.0",
+            "IDENTIFIER(:catalogue_name '.' :source_schema '.b')",
+            "IDENTIFIER(:catalogue_name '.' :target_schema '.a')",
+        ),
+    ],
+)
+def test_names_are_written_in_the_style_of_the_runtime_by_the_widgets_that_are_there(
+    style: str, dbr: str, source: str, target: str
+):
+    emitter = (EmitterRule.model_validate({"dbr": "9.1", "style": style}),)
+    rules = NAMES_ONLY.model_copy(update={"emitter": emitter})
+    text = WIDGETS + f"INSERT INTO {V}.a SELECT * FROM {V}.b;\nOPTIMIZE {V}.a;\nINSERT INTO {V}.staging_c SELECT 1"
+    made = plan(text, "n.sql", rules=rules, dbr=dbr)
+    assert made.refactored is not None
+    assert made.refactored.removeprefix(WIDGETS).splitlines() == [
+        f"INSERT INTO {target} SELECT * FROM {source};",
+        f"OPTIMIZE {W}.loyalty.a;",
+        f"INSERT INTO {W}.staging.c SELECT 1",
+    ]
+    again = plan(made.refactored, "n.sql", rules=rules, dbr=dbr)
+    assert [edit for edit in again.edits if edit.applied] == []
+    assert {r.original for r in again.references} == {r.refactored for r in made.references}
 
 
 def test_two_objects_that_become_one_halt_the_notebook():

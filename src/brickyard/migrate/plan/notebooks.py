@@ -21,6 +21,7 @@ from brickyard.migrate.model.inputs import PlanOptions, Source
 from brickyard.migrate.model.nouns import Finding, NotebookPlan, Plan, Proposal, Readiness, ReferenceRow, Severity
 from brickyard.migrate.plan import renames, sites
 from brickyard.migrate.plan.document import document
+from brickyard.migrate.plan.emitting import Emitter
 from brickyard.migrate.plan.names import schema_target
 from brickyard.migrate.plan.reading import Library, read
 from brickyard.migrate.plan.rewrites import NotebookView, SqlUnit, propose, settings_of
@@ -75,8 +76,9 @@ def draft(
     found = sites.gather(uses.found.values(), options)
     rows = sites.rows(found, notebook)
     view = _view(notebook, uses, options, known or Known())
+    emitter = Emitter.of(options.pack, options.runtime, uses.widgets, notebook)
     fixed = uses.kept | (uses.machine.escaped if uses.machine else set())
-    named = tuple(renames.propose(found, notebook, fixed)) if options.pack.enabled(renames.RULE) else ()
+    named = tuple(renames.propose(found, notebook, fixed, emitter)) if options.pack.enabled(renames.RULE) else ()
     settled = all(s.complete for s in found) and all(p.apply for p in named)
     moved = tuple(_schema_proposals(uses.schemas, options)) if settled and options.pack.enabled(renames.RULE) else ()
     rewrites = tuple(propose(view))

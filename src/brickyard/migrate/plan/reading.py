@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -16,7 +16,7 @@ from brickyard.migrate.model.nouns import Severity
 from brickyard.migrate.plan.python import calls, expressions, statements
 from brickyard.migrate.plan.python.frame import Exhausted, Frame, Machine, Scope, Unit
 from brickyard.migrate.plan.python.literals import Literal
-from brickyard.migrate.plan.python.values import Chars, Function, Place, Text, Unknown, made
+from brickyard.migrate.plan.python.values import Chars, Function, Place, Text, Unknown, made, plain
 from brickyard.migrate.plan.uses import Uses
 from brickyard.notebooks.model import Cell, Language, Notebook, Span
 from brickyard.notebooks.parse import parse
@@ -64,7 +64,18 @@ def read(notebook: Notebook, options: PlanOptions, library: Library, callers: Se
     reader = _Reader(uses, machine, library, {})
     reader.notebook(notebook)
     reader.uncalled()
+    uses.widgets = dict(_widget_values(reader.scope, options.params))
     return uses
+
+
+def _widget_values(scope: Scope, params: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The widgets that the notebook makes, each with its one value."""
+    for name, value in scope.items():
+        if name.startswith("@widget:"):
+            known = plain(value)
+            own = name.removeprefix("@widget:")
+            if isinstance(known, str):
+                yield own, params.get(own, known)
 
 
 @dataclass(slots=True)

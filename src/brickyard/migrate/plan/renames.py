@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from brickyard.kernel.names import TableName, quote_if_needed
 from brickyard.migrate.model.nouns import Condition, EditClass, Finding, Proposal, Severity
 from brickyard.migrate.plan.definitions import Key, agree, candidates, depends_on, hunks_of, leaf_keys
+from brickyard.migrate.plan.emitting import Emitter
 from brickyard.migrate.plan.python.strings import place_of
 from brickyard.migrate.plan.python.values import Place
 from brickyard.migrate.plan.sites import Mapped, Site
@@ -19,13 +20,17 @@ from brickyard.notebooks.model import Notebook
 RULE = "references"
 
 
-def propose(sites: Sequence[Site], notebook: Notebook, fixed: AbstractSet[Key]) -> Iterator[Proposal]:
+def propose(
+    sites: Sequence[Site], notebook: Notebook, fixed: AbstractSet[Key], emitter: Emitter | None = None
+) -> Iterator[Proposal]:
     """Propose the edits of all sites; *fixed* are literals that also serve something else than names."""
     changes = _changes(sites, fixed)
     made: set[Hunk] = set()
     for site in sites:
         if site.moves:
-            yield _proposal(site, changes.get(site.place), notebook, made)
+            change = changes.get(site.place)
+            styled = _emitted(change, site, emitter) if change is not None and emitter is not None else change
+            yield _proposal(site, styled, notebook, made)
 
 
 def _changes(sites: Sequence[Site], fixed: AbstractSet[Key]) -> dict[Place, Change]:
@@ -48,6 +53,13 @@ def _changes(sites: Sequence[Site], fixed: AbstractSet[Key]) -> dict[Place, Chan
         if change is not None:
             found[site.place] = change
     return found
+
+
+def _emitted(change: Change, site: Site, emitter: Emitter) -> Change:
+    """The change with the name in the emitter's style, where the whole name is written anew."""
+    whole = site.rows[0].use.whole or site.place
+    clause = emitter.emit(site) if [hunk.place for hunk in change.hunks] == [whole] else None
+    return Change((Hunk(whole, clause),)) if clause else change
 
 
 def _proposal(site: Site, change: Change | None, notebook: Notebook, made: set[Hunk]) -> Proposal:

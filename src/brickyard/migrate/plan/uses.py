@@ -117,6 +117,7 @@ class Uses:
     views: set[str] = field(default_factory=set)
     unknown_views: bool = False
     kept: set[tuple[int, int]] = field(default_factory=set)
+    widgets: dict[str, str] = field(default_factory=dict)
     children: list[tuple[str | None, Mapping[str, str], str]] = field(default_factory=list)
     muted: int = 0
     machine: Machine | None = None
