@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -188,7 +189,7 @@ class Call:
             places=self.shop.places,
             session=self.session,
             uses=self.uses,
-            describe=lambda catalog, view: information(self.shop.store, self.session, catalog, view),
+            describe=partial(information, self.shop.store),
             changes=self.changes,
             flush=self.shop.journal.flush,
             probe=lambda sql: self.query(sql).column_names,
@@ -203,6 +204,20 @@ class Call:
     def rows(self, columns: dict[str, str], rows: Iterable[Iterable[object]]) -> Result:
         """A result of the server's own."""
         return rows_result(columns, rows, self.verb)
+
+    def changed(self, metrics: Mapping[str, int]) -> Result:
+        """The row of counts that UPDATE, DELETE or MERGE returns."""
+        if self.verb == "UPDATE":
+            return self.counts(num_affected_rows=metrics.get("numUpdatedRows", 0))
+        if self.verb == "DELETE":
+            return self.counts(num_affected_rows=metrics.get("numDeletedRows", 0))
+        updated, deleted, inserted = (metrics.get(f"numTargetRows{w}", 0) for w in ("Updated", "Deleted", "Inserted"))
+        return self.counts(
+            num_affected_rows=updated + deleted + inserted,
+            num_updated_rows=updated,
+            num_deleted_rows=deleted,
+            num_inserted_rows=inserted,
+        )
 
     def counts(self, **counts: int) -> Result:
         """How many rows a statement touched."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -14,16 +14,16 @@ from sqlglot import exp
 from brickyard.dbsql.model import Reference
 from brickyard.kernel.names import quote
 from brickyard.local.catalog.model import Table
+from brickyard.local.sql.assignments import assignments
+from brickyard.local.sql.call import Call, Target
 from brickyard.local.sql.delta import log, write
 from brickyard.local.sql.delta.log import Action, Change, Snapshot
+from brickyard.local.sql.delta.travel import milliseconds
 from brickyard.local.sql.expand import single
 from brickyard.local.sql.model import Result, SqlError, unsupported
 from brickyard.local.sql.relations import data_path
 from brickyard.local.sql.types import text_of
 from brickyard.notebooks.model import Span
-
-if TYPE_CHECKING:
-    from brickyard.local.sql.call import Call, Target
 
 _CHANGE_TYPE = {"name": "_change_type", "type": "string", "nullable": False, "metadata": {}}
 
@@ -61,8 +61,6 @@ def _delete(call: Call, before: Snapshot) -> Result:
 
 
 def _update(call: Call, before: Snapshot) -> Result:
-    from brickyard.local.sql.dml import assignments
-
     where = call.slice("where") or "TRUE"
     new = {a.column.lower(): a.expression for a in assignments(call)}
     items = [_updated(field, new) for field in before.fields]
@@ -103,8 +101,6 @@ def _cdc(add: Action) -> Action:
 
 def changes(table: Table, arguments: Sequence[str]) -> pa.Table:
     """The rows of `table_changes(table, start [, end])`; versions or timestamps."""
-    from brickyard.local.sql.render import milliseconds
-
     path = data_path(table)
     if not log.snapshot(path).has_change_feed:
         raise SqlError(
@@ -123,16 +119,13 @@ def changes(table: Table, arguments: Sequence[str]) -> pa.Table:
 
 
 def _merge(call: Call, target: Target) -> Result:
-    from brickyard.local.sql.dml import dml_counts
-
     tree = single(call.text, call.session.temp_views, trees=True).tree
     if not isinstance(tree, exp.Merge):
         raise unsupported("This MERGE on a table with a change feed", "turn the change feed off, or use --engine spark")
     source = call.query(call.render_text(f"SELECT * FROM {call.need('source', Span).slice(call.text)}"))
-    with call.shop.ledger.authored(target.path, call.author) as written:
+    with call.shop.ledger.authored(target.path, call.author):
         metrics = _merged(target.path, tree, source)
-    del written
-    return dml_counts(call, metrics)
+    return call.changed(metrics)
 
 
 def _merged(path: Path, tree: exp.Merge, source: pa.Table) -> dict[str, int]:

@@ -12,9 +12,9 @@ from brickyard.local.catalog.model import CatalogError, Schema, Table, TableType
 from brickyard.local.sql.call import Call, Target, catalog_error
 from brickyard.local.sql.delta import log
 from brickyard.local.sql.model import Result, SqlError
-from brickyard.local.sql.relations import check_privilege, find_function, find_table, literal_parts
+from brickyard.local.sql.relations import check_privilege, find_function, find_table, literal_parts, table_key
 from brickyard.local.sql.tables import CLUSTERING
-from brickyard.local.sql.types import columns_of
+from brickyard.local.sql.types import columns_of, of_arrow, text_of
 from brickyard.notebooks.model import Span
 
 _COLUMNS = {"col_name": "string", "data_type": "string", "comment": "string"}
@@ -80,8 +80,6 @@ def describe_query(call: Call) -> Result:
 
 
 def _describe_sql(call: Call, sql: str) -> Result:
-    from brickyard.local.sql.types import of_arrow, text_of
-
     rows = call.query(f"SELECT * FROM (\n{sql}\n) LIMIT 0")
     return call.rows(_COLUMNS, [(f.name, text_of(of_arrow(f.type)), None) for f in rows.schema])
 
@@ -211,8 +209,6 @@ def describe_function(call: Call) -> Result:
 
 def describe_volume(call: Call) -> Result:
     """DESCRIBE VOLUME."""
-    from brickyard.local.sql.relations import table_key
-
     try:
         volume = call.shop.store.volume(*table_key(call.session, literal_parts(call.need("name", Reference))))
     except CatalogError as error:

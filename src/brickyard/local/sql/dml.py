@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from brickyard.dbsql.model import Reference
-from brickyard.dbsql.tokens import TokenKind
 from brickyard.kernel.names import quote
 from brickyard.local.sql import changefeed
 from brickyard.local.sql.call import Call, Target
@@ -62,8 +61,6 @@ def _write_change(before: Snapshot, mode: str, predicate: str | None) -> Change:
 
 
 def _json_list(names: Sequence[str]) -> str:
-    import json
-
     return json.dumps(list(names), separators=(",", ":"))
 
 
@@ -187,20 +184,7 @@ def _by_engine(call: Call, target: Target) -> Result:
         sync(call, target.table)
     for info in (action["commitInfo"] for action in actions if "commitInfo" in action):
         metrics |= {k: int(v) for k, v in info.get("operationMetrics", {}).items()}
-    return dml_counts(call, metrics)
-
-
-def dml_counts(call: Call, metrics: dict[str, int]) -> Result:
-    """The row of counts that a DML statement returns."""
-    if call.verb == "UPDATE":
-        return call.counts(num_affected_rows=metrics.get("numUpdatedRows", 0))
-    if call.verb == "DELETE":
-        return call.counts(num_affected_rows=metrics.get("numDeletedRows", 0))
-    counts = [metrics.get(f"numTargetRows{what}", 0) for what in ("Updated", "Deleted", "Inserted")]
-    updated, deleted, inserted = counts
-    return call.counts(
-        num_affected_rows=sum(counts), num_updated_rows=updated, num_deleted_rows=deleted, num_inserted_rows=inserted
-    )
+    return call.changed(metrics)
 
 
 def truncate(call: Call) -> Result:
@@ -220,36 +204,3 @@ def truncate(call: Call) -> Result:
         change = Change("TRUNCATE", {}, metrics)
         log.commit(target.path, before.version + 1, call.author, change, write.removals(removed))
     return call.done()
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """One `column = expression` of an UPDATE."""
-
-    column: str
-    expression: str
-
-
-def assignments(call: Call) -> list[Assignment]:
-    """What UPDATE … SET sets."""
-    tokens = tokens_of(call.text)
-    start = next(i for i, t in enumerate(tokens) if t.word == "SET") + 1
-    where = call.get("where", Span)
-    end = max((i for i, t in enumerate(tokens) if where and t.end <= where.start), default=len(tokens))
-    cuts, depth = [start - 1], 0
-    for at in range(start, end):
-        depth += (tokens[at].word in ("(", "[")) - (tokens[at].word in (")", "]"))
-        if tokens[at].word == "," and depth == 0:
-            cuts.append(at)
-    bounds = [
-        (tokens[a].end, tokens[b].start if b < len(tokens) else len(call.text))
-        for a, b in zip(cuts, [*cuts[1:], end], strict=True)
-    ]
-    return [_assignment(call.text[a:b]) for a, b in bounds]
-
-
-def _assignment(text: str) -> Assignment:
-    tokens = tokens_of(text)
-    equals = next(i for i, t in enumerate(tokens) if t.word == "=" and t.kind is TokenKind.OP)
-    name = text[tokens[equals - 1].start : tokens[equals - 1].end].strip("`")
-    return Assignment(name, text[tokens[equals].end :].strip())

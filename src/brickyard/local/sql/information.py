@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from brickyard.local.catalog.model import Catalog, CatalogType, Schema, Table, TableType
 from brickyard.local.catalog.store import SYSTEM, CatalogStore
-from brickyard.local.sql.model import SqlSession
 from brickyard.local.sql.relations import not_found
 from brickyard.local.sql.types import rows_result
 
@@ -17,14 +16,13 @@ Row = tuple[object, ...]
 _STAMPS = {"created": "timestamp", "created_by": "string", "last_altered": "timestamp", "last_altered_by": "string"}
 
 
-def information(store: CatalogStore, session: SqlSession, catalog: str, view: str) -> pa.Table:
+def information(store: CatalogStore, catalog: str, view: str) -> pa.Table:
     """The rows of a view of a catalog's information schema; of all catalogs for `system`."""
     if view not in _VIEWS:
         raise not_found((catalog, "information_schema", view))
     columns, rows = _VIEWS[view]
     catalogs = store.catalogs() if catalog == SYSTEM else [store.catalog(catalog)]
     found = [row for one in catalogs for row in rows(store, one)]
-    del session
     return rows_result(columns, found, "SELECT").table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import unquote
 
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
@@ -11,8 +12,8 @@ from brickyard.dbsql.model import Reference
 from brickyard.local.sql.call import Call, Target
 from brickyard.local.sql.delta import log, write
 from brickyard.local.sql.delta.log import Change
+from brickyard.local.sql.delta.travel import milliseconds
 from brickyard.local.sql.model import Result, SqlError, unsupported
-from brickyard.local.sql.render import milliseconds
 from brickyard.local.sql.tables import sync
 
 _OPTIMIZE_METRICS = (
@@ -145,8 +146,6 @@ def _restore_version(call: Call, target: Target) -> int:
 
 
 def _check_files(target: Target, files: list[log.Action]) -> None:
-    from urllib.parse import unquote
-
     gone = [f["path"] for f in files if not (target.path / unquote(f["path"])).exists()]
     if gone:
         raise SqlError("DELTA_FILE_NOT_FOUND", f"VACUUM removed files that the version needs: {gone[0]}.", "42K03")

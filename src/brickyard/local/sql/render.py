@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from brickyard.local.catalog.model import Table
 from brickyard.local.catalog.store import SYSTEM, CatalogStore
 from brickyard.local.sql import groups, using
 from brickyard.local.sql.delta import log
+from brickyard.local.sql.delta.travel import existing_version, travel
 from brickyard.local.sql.expand import single, tokens_of
 from brickyard.local.sql.model import SqlError, SqlSession, unsupported
 from brickyard.local.sql.places import Places
@@ -197,42 +197,6 @@ def _table_queries(tokens: list[Token], statement: Statement, within: Span) -> I
         is_query = token.word == "TABLE" and tokens[at + 1].start in starts
         if is_query and within.start <= token.start < within.end:
             yield Span(token.start, token.end), "SELECT * FROM"
-
-
-def travel(path: Path, clause: str) -> int:
-    """The version that a time travel clause means."""
-    text = clause.strip()
-    if found := re.fullmatch(r"@\s*[vV](\d+)", text):
-        return int(found[1])
-    found = re.fullmatch(r"(?is)(?:FOR\s+)?(?:SYSTEM_)?(VERSION|TIMESTAMP|TIME)\s+AS\s+OF\s+(.+)", text)
-    if found and found[1].upper() == "VERSION":
-        return int(found[2].strip().strip("'\""))
-    value = found[2] if found else text.lstrip("@")
-    return log.version_at(path, milliseconds(value))
-
-
-def existing_version(path: Path, version: int) -> int:
-    """The version itself, or raise SqlError when the table has no such version."""
-    last = log.latest_version(path)
-    if version > last:
-        message = f"Cannot time travel Delta table to version {version}. Available versions: [0, {last}]."
-        raise SqlError("DELTA_VERSION_NOT_FOUND", message, "22003")
-    return version
-
-
-def milliseconds(text: str) -> int:
-    """The time that a timestamp literal means, in milliseconds since the epoch; UTC where it names no zone."""
-    from datetime import UTC, datetime
-
-    bare = re.sub(r"(?is)^(TIMESTAMP|DATE|CAST\s*\()\s*", "", text.strip())
-    bare = re.sub(r"(?is)\s+AS\s+TIMESTAMP\s*\)$", "", bare).strip().strip("'\"")
-    if re.fullmatch(r"\d{17}", bare):
-        bare = f"{bare[:4]}-{bare[4:6]}-{bare[6:8]} {bare[8:10]}:{bare[10:12]}:{bare[12:14]}.{bare[14:]}"
-    try:
-        moment = datetime.fromisoformat(bare)
-    except ValueError as error:
-        raise unsupported(f"TIMESTAMP AS OF {text}", "use a literal such as '2026-01-31 10:00:00'") from error
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _in_session_zone(source: str, state: log.Snapshot) -> str:

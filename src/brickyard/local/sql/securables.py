@@ -20,6 +20,7 @@ from brickyard.local.catalog.model import (
     Volume,
     VolumeType,
 )
+from brickyard.local.sql.altering import commit_layout
 from brickyard.local.sql.call import Call, catalog_error
 from brickyard.local.sql.delta import log
 from brickyard.local.sql.delta.log import Change
@@ -34,7 +35,7 @@ from brickyard.local.sql.relations import (
     schema_key,
     table_key,
 )
-from brickyard.local.sql.tables import check_parent, commit_layout, sync
+from brickyard.local.sql.tables import check_parent, sync
 
 
 def create_catalog(call: Call) -> Result:

@@ -19,6 +19,7 @@ from brickyard.local.catalog.store import CatalogStore
 from brickyard.local.engines.model import EngineKey
 from brickyard.local.engines.sail import SailEngine, url
 from brickyard.local.sql import (
+    altering,
     changefeed,
     describe,
     dml,
@@ -342,8 +343,8 @@ _HANDLERS: dict[str, Handler] = {
     "TRUNCATE": dml.truncate,
     "CREATE TABLE": tables.create_table,
     "CLONE": tables.clone_table,
-    "ALTER TABLE": tables.alter_table,
-    "ALTER VIEW": tables.alter_table,
+    "ALTER TABLE": altering.alter_table,
+    "ALTER VIEW": altering.alter_table,
     "DROP TABLE": tables.drop_table,
     "DROP VIEW": _drop_view,
     "CREATE VIEW": views.create_view,

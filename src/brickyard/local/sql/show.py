@@ -15,6 +15,7 @@ from brickyard.local.sql.model import Result, SqlError, unsupported
 from brickyard.local.sql.relations import check_privilege, find_table, literal_parts, schema_key
 from brickyard.local.sql.securables import securable_of
 from brickyard.local.sql.tables import CLUSTERING
+from brickyard.local.sql.types import result_of
 
 _GRANTS = {"Principal": "string", "ActionType": "string", "ObjectType": "string", "ObjectKey": "string"}
 
@@ -122,8 +123,6 @@ def _partitions(call: Call) -> Result:
     names = ", ".join(quote(c) for c in table.partition_columns)
     location = quote(table.storage_location or "")
     rows = call.query(f"SELECT DISTINCT {names} FROM delta.{location} ORDER BY {names}")
-    from brickyard.local.sql.types import result_of
-
     return result_of(rows, call.verb)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
+from deltalake import DeltaTable
 from ruamel.yaml import YAML
 
 from brickyard.local.catalog.model import DoesNotExist, Table
@@ -21,13 +22,11 @@ from brickyard.local.sql.delta.write import Layout
 from brickyard.local.sql.model import SqlError
 from brickyard.local.sql.types import columns_of, to_arrow, type_of_text
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 log = logging.getLogger(__name__)
 _ASSETS = Path(__file__).parent / "assets"
 _AUTHOR = Author("System user")
 _SECONDS = 5.0
+_COMPACT_EVERY = 50
 Row = Mapping[str, object]
 
 
@@ -82,7 +81,10 @@ class Journal:
         fields = self._fields[name]
         schema = pa.schema([pa.field(f["name"], to_arrow(f["type"])) for f in fields])
         table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
-        write.append(self._path(name), _AUTHOR, Change("WRITE", {"mode": "Append"}, blind_append=True), table)
+        change = Change("WRITE", {"mode": "Append"}, blind_append=True)
+        version = write.append(self._path(name), _AUTHOR, change, table)
+        if version % _COMPACT_EVERY == 0:
+            DeltaTable(self._path(name)).optimize.compact()
 
     def _path(self, name: str) -> Path:
         return self._folder / name
