@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,8 +35,24 @@ def emit(data: object, output: str = Output.TEXT, text: str | Callable[[], str] 
         body = as_text(plain(data))
     else:
         body = text if isinstance(text, str) else text()
-    sys.stdout.write(body if body.endswith("\n") or not body else body + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(body if body.endswith("\n") or not body else body + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        _close_stdout()
+        if not isinstance(error, BrokenPipeError):  # a reader such as `head` has seen enough
+            raise BrickyardError(
+                f"the result cannot be written: {error.strerror}",
+                code="output-unwritable",
+                remedy="make room or give another place, then run it again",
+            ) from error
+
+
+def _close_stdout() -> None:
+    """Send what is left for stdout nowhere, so that the end of the process does not fail on it again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def note(message: str) -> None:

@@ -506,35 +506,22 @@ def _differs(target: Path, data: bytes) -> bool:
 
 
 def _write(plans: Sequence[NotebookPlan], targets: Mapping[str, Path]) -> list[str]:
-    """Write what is not blocked; files that hold the text already stay untouched."""
-    written: list[str] = []
+    """Write what is not blocked, all of it or nothing; files that hold the text already stay untouched."""
+    from brickyard.kernel.files import write_whole
+
+    changed: dict[Path, bytes] = {}
     for made in plans:
         target = targets[made.path]
         data = made.refactored_bytes if made.notebook is not None else made.original_bytes
-        if made.readiness == "blocked" or (target.exists() and target.read_bytes() == data):
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, data)
-        written.append(str(target))
-    return written
-
-
-def _replace(target: Path, data: bytes) -> None:
-    """Write a file whole or not at all, keeping its mode."""
-    draft = target.with_name(f".{target.name}.brickyard")
-    try:
-        draft.write_bytes(data)
-        if target.exists():
-            draft.chmod(target.stat().st_mode & 0o7777)
-        draft.replace(target)
-    except OSError as error:
-        from brickyard.kernel.errors import SpecInvalid
-
-        draft.unlink(missing_ok=True)
-        raise SpecInvalid(f"{target} cannot be written: {error.strerror}", code="output-unwritable") from error
+        if made.readiness != "blocked" and not (target.exists() and target.read_bytes() == data):
+            changed[target] = data
+    write_whole(changed)
+    return [str(target) for target in changed]
 
 
 def _write_own(target: Path | None, text: str) -> None:
+    from brickyard.kernel.files import write_whole
+
     if target is not None:
-        _replace(target, text.encode())
+        write_whole({target: text.encode()})
         note(f"wrote {target}")
