@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Generic, TypeVar
 
 from starlette.responses import Response
@@ -77,10 +78,10 @@ class Route:
     operation: str
     handler: Handler
     anonymous: bool = False
-    pattern: re.Pattern[str] = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "pattern", _compile(self.path))
+    def matches(self, path: str) -> re.Match[str] | None:
+        """The values of the template in a path; templates are compiled when a path first comes near them."""
+        return _compile(self.path).fullmatch(path) if path.startswith(self.path.partition("{")[0]) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +141,12 @@ class RouteTable:
         """The route that answers, or None."""
         for wanted in (method, "GET") if method == "HEAD" else (method,):
             for route in self.routes:
-                if route.method == wanted and (hit := route.pattern.fullmatch(path)):
+                if route.method == wanted and (hit := route.matches(path)):
                     return Match(route, hit.groupdict())
         return None
 
-    def knows_path(self, path: str) -> bool:
-        """Whether another method is served at this path."""
-        return any(route.pattern.fullmatch(path) for route in self.routes)
 
-
+@cache
 def _compile(template: str) -> re.Pattern[str]:
     pattern, end = "", 0
     for parameter in _PARAMETER.finditer(template):
