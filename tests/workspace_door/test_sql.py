@@ -15,7 +15,7 @@ from databricks.sdk import WorkspaceClient
 from brickyard.kernel import stop
 from brickyard.kernel.errors import Interrupted, NotFound, WorkspaceDown, WorkspaceRefused
 from brickyard.local import LocalWorkspace
-from brickyard.workspace import Column, Rows, Workspaces, pick_warehouse, run_sql
+from brickyard.workspace import Column, Rows, Workspaces, await_statement, pick_warehouse, run_sql
 
 
 @pytest.fixture
@@ -93,6 +93,15 @@ def test_a_write_whose_reply_is_lost_is_not_run_again(workspace: LocalWorkspace,
     with pytest.raises(WorkspaceDown):
         run_sql(client, "CREATE TABLE IF NOT EXISTS once (a INT)")
     assert _sent(workspace, "statements.execute") == 1
+
+
+def test_a_statement_that_the_workspace_has_forgotten_is_a_lost_reply(
+    workspace: LocalWorkspace, client: WorkspaceClient
+):
+    workspace.fail_next("statements.get", 404, "NOT_FOUND")
+    with pytest.raises(WorkspaceDown, match="does not know the statement"):
+        run_sql(client, "CREATE TABLE IF NOT EXISTS once (a INT)")
+    await_statement(client, "00000000-0000-0000-0000-000000000000")
 
 
 def test_a_stop_cancels_the_statement(workspace: LocalWorkspace, client: WorkspaceClient):

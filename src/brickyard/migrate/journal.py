@@ -7,8 +7,8 @@ was only begun it looks whether the workspace has it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 import structlog
@@ -21,6 +21,7 @@ from brickyard.migrate import apply, store
 from brickyard.migrate.model.runs import RunRequest, Step
 from brickyard.migrate.observe import Eyes
 from brickyard.migrate.store import Batch, Run
+from brickyard.workspace import await_statement
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -74,11 +75,14 @@ class Work:
         return result
 
     def perform(self, step: Step) -> dict[str, Any]:
-        """Do a step, or adopt what an earlier try of it has made."""
+        """Do a step, or adopt what an earlier try of it has made; a statement still on its way is waited for first."""
         line = self._intend(step.key, type(step).__name__)
         if line.done_at:
             return line.result or {}
-        result, adopted = _adopt_or_do(self.eyes, step, look_first=not line.new)
+        if line.result:
+            await_statement(self.eyes.client, line.result["statement"])
+        eyes = replace(self.eyes, sent=partial(self._sent, step.key, set()))
+        result, adopted = _adopt_or_do(eyes, step, look_first=not line.new)
         told = {"told": f"{apply.words(step)}{' (found from before)' if adopted else ''}"}
         self._done(step.key, told | result, adopted=adopted)
         return result
@@ -87,6 +91,15 @@ class Work:
         with self.context.metadata.transaction() as tx:
             self.context.queue.checkpoint(tx)
             return store.intend(tx, self.run, key, kind, self.context.clock())
+
+    def _sent(self, key: str, known: set[str], statement: str) -> None:
+        """Write down which statement does a step, so that whoever takes over can wait for it."""
+        if statement in known:
+            return
+        known.add(statement)
+        with self.context.metadata.transaction() as tx:
+            self.context.queue.checkpoint(tx)
+            store.sent(tx, self.run, key, statement)
 
     def _done(self, key: str, result: dict[str, Any], *, adopted: bool) -> None:
         at = self.context.clock()

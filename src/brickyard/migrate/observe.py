@@ -50,12 +50,15 @@ class Eyes:
     client: WorkspaceClient
     warehouse: str | None = None
     tick: Callable[[], None] | None = None  # called while a statement runs; may raise to have it cancelled
+    sent: Callable[[str], None] | None = None  # is told the id of each statement that is on its way
 
     def sql(self, statement: str, **parameters: Any) -> Rows:
         """Run one statement."""
         return run_sql(self.client, statement, parameters or None, self.warehouse, self._progress)
 
-    def _progress(self, _statement: str, _state: str) -> None:
+    def _progress(self, statement: str, _state: str) -> None:
+        if self.sent:
+            self.sent(statement)
         if self.tick:
             self.tick()
 

@@ -295,6 +295,12 @@ def intend(tx: Connection, of: Run, key: str, kind: str, at: datetime) -> Stored
     return replace(_step(tx.execute(sa.select(steps).where(mine)).one()), new=added is not None)
 
 
+def sent(tx: Connection, of: Run, key: str, statement: str) -> None:
+    """Write down the statement by which a step is being done."""
+    mine = (steps.c.run_id == of.id) & (steps.c.attempt == of.attempt) & (steps.c.key == key)
+    tx.execute(sa.update(steps).where(mine).values(result={"statement": statement}))
+
+
 def done(tx: Connection, of: Run, key: str, at: datetime, result: Json, *, adopted: bool) -> None:
     """Write down what came of a step."""
     mine = (steps.c.run_id == of.id) & (steps.c.attempt == of.attempt) & (steps.c.key == key)

@@ -3,7 +3,7 @@
 from brickyard.workspace.client import Workspaces
 from brickyard.workspace.refusals import translated
 from brickyard.workspace.rows import Column, Rows
-from brickyard.workspace.sql import pick_warehouse, run_sql
+from brickyard.workspace.sql import await_statement, pick_warehouse, run_sql
 from brickyard.workspace.waiting import wait_run
 
-__all__ = ["Column", "Rows", "Workspaces", "pick_warehouse", "run_sql", "translated", "wait_run"]
+__all__ = ["Column", "Rows", "Workspaces", "await_statement", "pick_warehouse", "run_sql", "translated", "wait_run"]

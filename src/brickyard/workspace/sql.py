@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from brickyard.kernel import stop
-from brickyard.kernel.errors import BrickyardError, Interrupted, NotFound, WorkspaceRefused
+from brickyard.kernel.errors import BrickyardError, Interrupted, NotFound, WorkspaceDown, WorkspaceRefused
 from brickyard.workspace.refusals import forbidden, translated
 from brickyard.workspace.rows import Column, Rows, read_values
 
@@ -102,11 +103,29 @@ def _finish(client: WorkspaceClient, response: StatementResponse, on_progress: P
                 on_progress(statement_id, state)
             stop.pause(pause)
             pause = min(_LONGEST_PAUSE, pause * 1.5)
-            response = client.statement_execution.get_statement(statement_id)
+            response = _look(client, statement_id)
     except (KeyboardInterrupt, Interrupted):
         client.statement_execution.cancel_execution(statement_id)
         raise
     return response
+
+
+def _look(client: WorkspaceClient, statement_id: str) -> StatementResponse:
+    """Ask how far a statement is; one that the workspace has forgotten may or may not have been done."""
+    from databricks.sdk.errors import NotFound as Unknown
+
+    try:
+        return client.statement_execution.get_statement(statement_id)
+    except Unknown as error:
+        raise WorkspaceDown(
+            f"the workspace does not know the statement {statement_id} any more", remedy="run it again"
+        ) from error
+
+
+def await_statement(client: WorkspaceClient, statement_id: str) -> None:
+    """Wait until a statement that another process has sent is over, however it ends, or known no more."""
+    with translated(f"look at statement {statement_id}"), suppress(WorkspaceDown):
+        _finish(client, _look(client, statement_id), None)
 
 
 def _state(response: StatementResponse) -> str:
