@@ -9,9 +9,8 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
-
 from brickyard.kernel.clock import Clock, system_clock
+from brickyard.local.catalog.codec import decode, encode
 from brickyard.local.catalog.database import Database
 from brickyard.local.catalog.model import (
     AlreadyExists,
@@ -56,7 +55,6 @@ _CLASSES: dict[Kind, type] = {
     Kind.FUNCTION: Function,
     Kind.VOLUME: Volume,
 }
-_ADAPTERS = {kind: TypeAdapter(class_) for kind, class_ in _CLASSES.items()}
 _KINDS = {class_: kind for kind, class_ in _CLASSES.items()}
 S = TypeVar("S", Catalog, Schema, Table, Function, Volume)
 
@@ -126,7 +124,7 @@ class CatalogStore:
         row = self.database.row("SELECT document FROM securables WHERE id = ? AND kind = 'TABLE'", (table_id,))
         if row is None:
             raise DoesNotExist("TABLE_DOES_NOT_EXIST", f"Table '{table_id}' does not exist.")
-        return _decode(Table, row["document"])
+        return decode(Table, row["document"])
 
     def _seen(self, table: Table, source: Catalog, catalog: str) -> Table:
         shown = self._shown(source, catalog)
@@ -190,7 +188,7 @@ class CatalogStore:
             catalog, schema, name = _columns(folded.key)
             changed = self.database.execute(
                 "UPDATE securables SET catalog = ?, schema = ?, name = ?, document = ? WHERE id = ?",
-                (catalog, schema, name, _encode(folded), folded.id),
+                (catalog, schema, name, encode(folded), folded.id),
             )
             if not changed:
                 raise _does_not_exist(kind, folded.key)
@@ -218,7 +216,7 @@ class CatalogStore:
     def _insert(self, securable: Securable) -> None:
         self.database.execute(
             "INSERT INTO securables VALUES (?, ?, ?, ?, ?, ?)",
-            (securable.id, kind_of(securable), *_columns(securable.key), _encode(securable)),
+            (securable.id, kind_of(securable), *_columns(securable.key), encode(securable)),
         )
 
     def _children(self, securable: Securable) -> list[Securable]:
@@ -251,7 +249,7 @@ class CatalogStore:
             moved: Securable = _renamed(child, {part: name})
             self.database.execute(
                 "UPDATE securables SET catalog = ?, schema = ?, name = ?, document = ? WHERE id = ?",
-                (*_columns(moved.key), _encode(moved), moved.id),
+                (*_columns(moved.key), encode(moved), moved.id),
             )
 
     # --- grants and tags --------------------------------------------------------------------------------------------
@@ -350,7 +348,7 @@ class CatalogStore:
             "SELECT document FROM securables WHERE kind = ? AND catalog = ? AND schema = ? AND name = ?",
             (_KINDS[class_], *_columns([part.lower() for part in key])),
         )
-        return None if row is None else _decode(class_, row["document"])
+        return None if row is None else decode(class_, row["document"])
 
     def _get(self, class_: type[S], key: Sequence[str]) -> S:
         found = self._find(class_, key)
@@ -363,7 +361,7 @@ class CatalogStore:
             f"SELECT document FROM securables WHERE kind = ? AND {where} ORDER BY catalog, schema, name",
             (_KINDS[class_], *(value.lower() for value in values)),
         )
-        return [_decode(class_, row["document"]) for row in rows]
+        return [decode(class_, row["document"]) for row in rows]
 
     def _check_parent(self, securable: Securable) -> None:
         if isinstance(securable, Catalog):
@@ -428,16 +426,6 @@ def _check_name(name: str) -> None:
 def _columns(key: Sequence[str]) -> tuple[str, str, str]:
     catalog, schema, name = (*key, "", "")[:3]
     return catalog, schema, name
-
-
-def _encode(securable: Securable) -> str:
-    text: bytes = _ADAPTERS[kind_of(securable)].dump_json(securable)
-    return text.decode()
-
-
-def _decode(class_: type[S], document: str) -> S:
-    found: S = _ADAPTERS[_KINDS[class_]].validate_json(document)
-    return found
 
 
 def _is_empty_default(store: CatalogStore, child: Securable) -> bool:
