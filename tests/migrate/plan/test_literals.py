@@ -23,9 +23,10 @@ def literal(opening: str, body: str) -> str:
 
 def is_literal(text: str) -> bool:
     try:
-        return isinstance(ast.parse(text, mode="eval").body, ast.Constant)
+        node = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError):
         return False
+    return isinstance(node, ast.Constant) and ast.get_source_segment(text, node) == text
 
 
 @given(

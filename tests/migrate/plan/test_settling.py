@@ -10,6 +10,7 @@ from tests.migrate.plan.planning import VELOCITY, plan
 
 from brickyard.migrate.model.inputs import PlanOptions, Source
 from brickyard.migrate.model.nouns import Condition, Edit, EditClass, Proposal, Verdict
+from brickyard.migrate.model.pack import Maintenance
 from brickyard.migrate.plan import draft, finish
 from brickyard.migrate.plan.settle import settle
 from brickyard.migrate.plan.soundness import sound
@@ -132,3 +133,15 @@ def test_whatever_is_proposed_the_applied_edits_never_overlap(
 ):
     edits = settled([proposal(*hunks) for hunks in rewrites], [proposal(*hunks, rule="n") for hunks in renames])
     assert isinstance(text_of(edits), str)
+
+
+def test_maintenance_that_is_taken_out_stands_in_the_manifest_as_the_pack_says():
+    text = "OPTIMIZE va_alms_prd.t ZORDER BY (a);\nSELECT 1"
+    policies = [{}, {"zorder": "keep"}, {"keep": "drop"}]
+    packs = [VELOCITY.model_copy(update={"maintenance": Maintenance.model_validate(p)}) for p in policies]
+    found = [plan(text, "n.sql", rules=rules).maintenance for rules in packs]
+    assert [[(entry["table"], entry["cluster_by"]) for entry in entries] for entries in found] == [
+        [("foreign_edp_prd_hive.va_alms_prd.t", ["a"])],
+        [("foreign_edp_prd_hive.va_alms_prd.t", [])],
+        [],
+    ]

@@ -17,7 +17,6 @@ from brickyard.migrate.model.nouns import EditClass
 
 REWRITES: Mapping[str, EditClass] = {
     "references": EditClass.EXACT,
-    "widgets": EditClass.CONDITIONAL,
     "markers": EditClass.CONDITIONAL,
     "row-number-to-qualify": EditClass.CONDITIONAL,
     "truncate-insert": EditClass.CONDITIONAL,
@@ -34,10 +33,8 @@ REWRITES: Mapping[str, EditClass] = {
     "remove-partition-by": EditClass.CONDITIONAL,
     "remove-dead-comments": EditClass.EXACT,
     "remove-display-selects": EditClass.CONDITIONAL,
-    "qualify-columns": EditClass.ADVICE,
     "select-star": EditClass.ADVICE,
     "cache": EditClass.ADVICE,
-    "predicate-placement": EditClass.ADVICE,
 }
 """Every rewrite a pack can switch, with the class it has when the pack does not say another."""
 
@@ -113,12 +110,11 @@ class PathRule(Strict):
 
 
 class Widget(Strict):
-    """A text widget that refactored notebooks have: always, or when its *role* is used in the notebook."""
+    """A text widget of refactored notebooks, and what its value is used for."""
 
     name: str = Field(pattern=r"^[A-Za-z_]\w*$")
     default: str
     role: Literal["catalog", "source-schema", "target-schema", "delta-days", "other"] = "other"
-    when: Literal["always", "used"] = "used"
 
 
 class RewriteRule(Strict):
@@ -152,7 +148,10 @@ class Compute(Strict):
 
 
 class Maintenance(Strict):
-    """What becomes of OPTIMIZE, ANALYZE and VACUUM that are taken out: kept in a manifest, or dropped."""
+    """What becomes of OPTIMIZE, ANALYZE and VACUUM that are taken out: kept in a manifest, or dropped.
+
+    `zorder` says whether the manifest proposes to cluster by the columns that were Z-ordered.
+    """
 
     keep: Literal["manifest", "drop"] = "manifest"
     zorder: Literal["cluster-by", "keep"] = "cluster-by"

@@ -403,11 +403,14 @@ def _readiness(notebook: Notebook, findings: Sequence[Finding]) -> Readiness:
 
 
 def _maintenance(made: Draft, edits: Sequence[Any]) -> Iterator[dict[str, Any]]:
-    """What was taken out, for the maintenance manifest."""
+    """What was taken out, for the maintenance manifest, where the pack keeps one."""
+    policy = made.options.pack.maintenance
+    if policy.keep == "drop":
+        return
     applied = {(e.rule, e.hunk.cell, e.hunk.span.start) for e in edits if e.applied}
     for proposal in made.rewrites:
         match proposal.obligation:
             case ("maintenance", dict(entry)) if any(
                 (proposal.rule, h.cell, h.span.start) in applied for h in proposal.hunks
             ):
-                yield entry
+                yield entry if policy.zorder == "cluster-by" else entry | {"cluster_by": []}

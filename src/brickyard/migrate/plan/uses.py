@@ -405,10 +405,10 @@ class _Reading:
         parts: list[Text] = []
         at = span.start
         for hole, value in filled:
-            parts.append(spell(self.text, at, hole.span.start))
+            parts.append(cut(self.text, at, hole.span.start))
             parts.append(slot(value, place_of(self.text, hole.span.start, hole.span.end), expression=False))
             at = hole.span.end
-        return concat(*parts, spell(self.text, at, span.end))
+        return concat(*parts, cut(self.text, at, span.end))
 
     def _hole(self, hole: Hole) -> Value:
         """What `${x}`, `$x`, `{{x}}`, `:x` stands for."""
@@ -533,11 +533,6 @@ def _split(text: str) -> tuple[str, ...] | None:
 def _level(value: Value, index: int) -> Value:
     parts = _split(value.text) if isinstance(value, Text) and value.known else None
     return made(parts[index]) if parts else Unknown("schema")
-
-
-def spell(text: Text, start: int, end: int) -> Text:
-    """The pieces that spell a range where it is used: a value put in as a whole stays one piece."""
-    return cut(text, start, end)
 
 
 def place_of_range(text: Text, span: Span) -> Place | None:
