@@ -87,3 +87,46 @@ def test_a_foreign_catalog_shows_the_same_rows_and_takes_no_writes(sql):
         assert _refused(sql, text, sql.session) == ("PERMISSION_DENIED", "42501")
     sql.run(f"CREATE TABLE copied DEEP CLONE {foreign}")
     assert sql.rows("SELECT * FROM copied") == [[1]]
+
+
+def test_a_path_is_no_way_around_the_grants_of_a_table(main, ann):
+    name = f"main.{main.session.schema}"
+    external = f"dbfs:/guarded/{main.session.schema}"
+    main.run(f"CREATE TABLE {name}.e (a INT) LOCATION '{external}'")
+    managed = main.service.shop.store.table("main", main.session.schema, "t").storage_location
+    assert _refused(main, f"SELECT * FROM delta.`{managed}`", main.session)[0] in (
+        "PATH_NOT_FOUND",
+        "LOCAL_PATH_NOT_ALLOWED",
+    )
+    for text in (
+        "SELECT * FROM delta.`{p}`",
+        "DELETE FROM delta.`{p}`",
+        "DESCRIBE HISTORY delta.`{p}`",
+        "INSERT INTO delta.`{p}` VALUES (1)",
+    ):
+        assert _refused(main, text.format(p=external), ann)[0] == "INSUFFICIENT_PERMISSIONS"
+    assert main.rows(f"SELECT * FROM delta.`{external}`") == []
+
+
+def test_a_volume_guards_its_files(main, ann):
+    name = f"main.{main.session.schema}"
+    main.run(f"CREATE VOLUME {name}.files")
+    folder = main.service.shop.places.locate(f"/Volumes/main/{main.session.schema}/files")
+    (folder / "a.txt").write_text("hello")
+    query = f"SELECT * FROM text.`/Volumes/main/{main.session.schema}/files/a.txt`"
+    assert _refused(main, query, ann)[0] == "INSUFFICIENT_PERMISSIONS"
+    main.run(f"GRANT READ VOLUME ON VOLUME {name}.files TO `{ann.principal}`")
+    assert main.rows(query, session=ann) == [["hello"]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INSERT INTO system.access.audit (event_id) VALUES ('x')",
+        "DROP TABLE system.query.history",
+        "DROP CATALOG hive_metastore CASCADE",
+        "DROP CATALOG system CASCADE",
+    ],
+)
+def test_what_belongs_to_the_workspace_cannot_be_changed(sql, text):
+    assert _refused(sql, text, sql.session) == ("PERMISSION_DENIED", "42501")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -84,7 +85,7 @@ def test_two_origins_are_told_apart_in_the_history_of_one_table(table):
 
 def test_an_intent_left_by_a_killed_server_is_settled_at_the_next_start(table):
     shop = table.service.shop
-    path = shop.places.locate(shop.store.table("hive_metastore", table.session.schema, "t").storage_location)
+    path = Path(shop.store.table("hive_metastore", table.session.schema, "t").storage_location)
     author = log.Author("ann@x.com", Origin(job_id="5", job_name="killed"))
     intent = shop.ledger._intend(path, author)
     shop.engine.query(_key(), f"UPDATE delta.`{path}` SET name = 'late' WHERE id = 1")

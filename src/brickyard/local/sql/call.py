@@ -27,6 +27,7 @@ from brickyard.local.sql.places import Places
 from brickyard.local.sql.relations import (
     Use,
     Uses,
+    check_path,
     check_privilege,
     check_writable,
     data_path,
@@ -35,7 +36,7 @@ from brickyard.local.sql.relations import (
     schema_key,
     table_key,
 )
-from brickyard.local.sql.render import Renderer, _path_parts
+from brickyard.local.sql.render import Renderer, path_parts
 from brickyard.local.sql.types import rows_result
 from brickyard.local.system.journal import Journal
 from brickyard.notebooks.model import Span
@@ -134,7 +135,7 @@ class Call:
         """The table that the statement writes, or raise SqlError when it may not be written."""
         reference = self.need(argument, Reference)
         if reference.kind is Kind.PATH:
-            return Target(None, self.shop.places.locate(_path_parts(reference)[1]))
+            return self._at_path(reference, privilege)
         table = find_table(self.shop.store, self.session, literal_parts(reference))
         check_writable(table)
         check_privilege(self.shop.store, self.session, table, privilege)
@@ -144,10 +145,19 @@ class Call:
         """A table that the statement reads whole."""
         reference = self.need(argument, Reference)
         if reference.kind is Kind.PATH:
-            return Target(None, self.shop.places.locate(_path_parts(reference)[-1]))
+            return self._at_path(reference, privilege)
         table = find_table(self.shop.store, self.session, literal_parts(reference))
         check_privilege(self.shop.store, self.session, table, privilege)
         return Target(table, data_path(table))
+
+    def place(self, reference: Reference, privilege: str = "MODIFY") -> Path:
+        """The folder that a path means, or raise SqlError when the principal may not use it so."""
+        path = self.shop.places.locate(path_parts(reference)[1])
+        check_path(self.shop.store, self.session, path, privilege)
+        return path
+
+    def _at_path(self, reference: Reference, privilege: str) -> Target:
+        return Target(None, self.place(reference, privilege))
 
     # --- the engine -------------------------------------------------------------------------------------------------
 

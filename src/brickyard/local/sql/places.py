@@ -35,8 +35,8 @@ class Places:
 
     @property
     def roots(self) -> Sequence[Path]:
-        """Every folder under which SQL may name a path."""
-        return (self.home / "tables", self.home / "dbfs", self.home / "volumes", self.home / "cloud", *self.external)
+        """Every folder under which SQL may name a path; managed tables are reached by their names only."""
+        return (self.home / "dbfs", self.home / "volumes", self.home / "cloud", *self.external)
 
     def new_table(self) -> Path:
         """An unused folder for a managed table."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brickyard.dbsql.model import Kind, Reference
-from brickyard.local.catalog.model import CatalogType, DoesNotExist, Function, Grant, Table, TableType
+from brickyard.local.catalog.model import CatalogType, DoesNotExist, Function, Grant, Table, TableType, Volume
 from brickyard.local.catalog.model import Kind as SecurableKind
 from brickyard.local.catalog.store import INFORMATION_SCHEMA, SYSTEM, CatalogStore
 from brickyard.local.sql.model import SqlError, SqlSession
@@ -102,9 +102,13 @@ def data_path(table: Table) -> Path:
 
 
 def check_writable(table: Table) -> None:
-    """Raise SqlError for a table seen through a foreign catalog."""
+    """Raise SqlError for a table seen through a foreign catalog, and for a system table."""
     if table.read_only:
         raise SqlError("PERMISSION_DENIED", f"Catalog `{table.catalog}` is foreign and read only.", "42501")
+    if table.catalog == SYSTEM:
+        raise SqlError(
+            "PERMISSION_DENIED", "The tables of catalog `system` are written by the workspace only.", "42501"
+        )
 
 
 def check_privilege(store: CatalogStore, session: SqlSession, securable: Table | Function, privilege: str) -> None:
@@ -119,6 +123,24 @@ def check_privilege(store: CatalogStore, session: SqlSession, securable: Table |
     for needed, kinds in _needed(store, securable, privilege):
         if not any(_allows(grant, session.principal, needed) and grant.kind in kinds for grant in grants):
             raise missing_privilege(needed, securable.full_name)
+
+
+def check_path(store: CatalogStore, session: SqlSession, path: Path, privilege: str) -> None:
+    """Raise SqlError when a path leads to data that a table or a volume guards and the principal may not see."""
+    if session.admin:
+        return
+    for table in store.everything(Table):
+        if table.storage_location and path.is_relative_to(table.storage_location):
+            check_privilege(store, session, table, privilege)
+    for volume in store.everything(Volume):
+        if path.is_relative_to(volume.storage_location):
+            _check_volume(store, session, volume, "READ VOLUME" if privilege == "SELECT" else "WRITE VOLUME")
+
+
+def _check_volume(store: CatalogStore, session: SqlSession, volume: Volume, privilege: str) -> None:
+    grants = store.effective_grants(SecurableKind.VOLUME, volume.key)
+    if volume.owner != session.principal and not any(_allows(g, session.principal, privilege) for g in grants):
+        raise missing_privilege(privilege, volume.full_name)
 
 
 def missing_privilege(privilege: str, name: str) -> SqlError:

@@ -24,6 +24,7 @@ from brickyard.local.sql.places import Places
 from brickyard.local.sql.relations import (
     Use,
     Uses,
+    check_path,
     data_path,
     find_table,
     is_information_schema,
@@ -118,8 +119,9 @@ class Renderer:
         yield reference.span, source + _alias(reference, name)
 
     def _path(self, text: str, reference: Reference) -> Iterator[tuple[Span, str]]:
-        format_, path = _path_parts(reference)
+        format_, path = path_parts(reference)
         place = self.places.locate(path)
+        check_path(self.store, self.session, place, "SELECT" if reference.side is Side.READ else "MODIFY")
         if not any(c in path for c in "*?[{") and not place.exists():
             raise SqlError("PATH_NOT_FOUND", f"Path does not exist: {path}.", "42K03")
         self._note(Use(None, place))
@@ -212,7 +214,8 @@ def _alias(reference: Reference, name: str) -> str:
     return "" if reference.alias else f" AS {quote(name)}"
 
 
-def _path_parts(reference: Reference) -> tuple[str, str]:
+def path_parts(reference: Reference) -> tuple[str, str]:
+    """The format and the path of a path relation."""
     parts = literal_parts(reference)
     return (parts[0].lower(), parts[1]) if len(parts) == 2 else ("delta", parts[0])
 

@@ -25,7 +25,7 @@ from brickyard.local.sql.call import Call, catalog_error
 from brickyard.local.sql.delta import log
 from brickyard.local.sql.delta.log import Change
 from brickyard.local.sql.delta.write import Layout
-from brickyard.local.sql.model import Result, unsupported
+from brickyard.local.sql.model import Result, SqlError, unsupported
 from brickyard.local.sql.relations import (
     check_privilege,
     data_path,
@@ -67,7 +67,7 @@ def create_volume(call: Call) -> Result:
     location = call.get("location", Reference)
     kind = VolumeType.MANAGED if location is None else VolumeType.EXTERNAL
     places = call.shop.places
-    folder = places.new_volume() if location is None else places.locate(literal_parts(location)[-1])
+    folder = places.new_volume() if location is None else call.place(location)
     folder.mkdir(parents=True, exist_ok=True)
     volume = Volume(
         catalog=catalog,
@@ -95,6 +95,7 @@ def drop(call: Call) -> Result:
     try:
         securable = _find(call, call.verb.removeprefix("DROP "))
         _need_owner(call, securable)
+        _check_droppable(securable)
         removed = call.shop.store.remove(securable, cascade=call.statement.arguments.get("cascade") is True)
     except CatalogError as error:
         if call.has("if_exists") and error.code.endswith("_DOES_NOT_EXIST"):
@@ -103,6 +104,11 @@ def drop(call: Call) -> Result:
     for gone in removed:
         _discard(call, gone)
     return call.done()
+
+
+def _check_droppable(securable: Any) -> None:
+    if isinstance(securable, Catalog) and securable.catalog_type in (CatalogType.INTERNAL, CatalogType.SYSTEM):
+        raise SqlError("PERMISSION_DENIED", f"Catalog `{securable.name}` cannot be dropped.", "42501")
 
 
 def _discard(call: Call, securable: Securable) -> None:

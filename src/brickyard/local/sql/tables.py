@@ -132,7 +132,7 @@ def check_parent(call: Call, catalog: str, schema: str, privilege: str) -> None:
 def _place(call: Call, existing: Table | None) -> Path:
     location = call.get("location", Reference)
     if location is not None:
-        return call.shop.places.locate(literal_parts(location)[-1])
+        return call.place(location)
     return data_path(existing) if existing is not None else call.shop.places.new_table()
 
 
