@@ -384,7 +384,8 @@ def _task_result(eyes: Eyes, task: Any) -> TaskResult:
     cell = _CELL.search(f"{output.error or ''}\n{trace or ''}")
     result = output.notebook_output.result if output.notebook_output else None
     at = int(cell[1]) if cell else None
-    return TaskResult(task.task_key, word, message, output.error or None, at, trace, result or None)
+    error = output.error if trace else None  # an error without a trace is the workspace's word, not the notebook's
+    return TaskResult(task.task_key, word, message or output.error, error, at, trace, result or None)
 
 
 def run_ids(run: Run) -> frozenset[str]:
