@@ -14,7 +14,23 @@ from dataclasses import dataclass
 
 SCHEMAS = ("velocity_analytics_foundation", "va_alms_prd")
 CATALOG = "foreign_edp_prd_hive"
-_WORDS = ["member", "points", "tier", "flight", "partner", "campaign", "booking", "account", "balance", "ledger", "event", "survey", "offer", "voucher", "cohort"]
+_WORDS = [
+    "member",
+    "points",
+    "tier",
+    "flight",
+    "partner",
+    "campaign",
+    "booking",
+    "account",
+    "balance",
+    "ledger",
+    "event",
+    "survey",
+    "offer",
+    "voucher",
+    "cohort",
+]
 _MARK = re.compile(r"[⟦⟧]")
 
 
