@@ -119,13 +119,6 @@ class CatalogStore:
         found = self._list(Table, "catalog = ? AND schema = ?", parent.key)
         return [self._seen(table, source, catalog) for table in found]
 
-    def table_by_id(self, table_id: str) -> Table:
-        """Return the table with this id."""
-        row = self.database.row("SELECT document FROM securables WHERE id = ? AND kind = 'TABLE'", (table_id,))
-        if row is None:
-            raise DoesNotExist("TABLE_DOES_NOT_EXIST", f"Table '{table_id}' does not exist.")
-        return decode(Table, row["document"])
-
     def _seen(self, table: Table, source: Catalog, catalog: str) -> Table:
         shown = self._shown(source, catalog)
         return table if shown == table.catalog else replace(table, catalog=shown, read_only=True)

@@ -6,7 +6,7 @@ Everything is done to text by spans and parsed again, until nothing is left but 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from brickyard.dbsql.model import Kind, Reference, Side, Statement
@@ -447,8 +447,3 @@ def _outermost(replacements: Iterable[tuple[Span, str]]) -> list[tuple[Span, str
         if not kept or span.start >= kept[-1][0].end:
             kept.append((span, text))
     return kept
-
-
-def in_namespace(session: SqlSession, catalog: str, schema: str) -> SqlSession:
-    """The session as it looks from another namespace."""
-    return replace(session, catalog=catalog, schema=schema)

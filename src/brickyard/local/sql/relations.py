@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from brickyard.dbsql.model import Kind, Reference
+from brickyard.dbsql.model import Reference
 from brickyard.local.catalog.model import CatalogType, DoesNotExist, Function, Grant, Table, TableType, Volume
 from brickyard.local.catalog.model import Kind as SecurableKind
 from brickyard.local.catalog.store import INFORMATION_SCHEMA, SYSTEM, CatalogStore
@@ -56,11 +56,6 @@ def literal_parts(reference: Reference) -> tuple[str, ...]:
     if parts is None:
         raise SqlError("PARSE_SYNTAX_ERROR", "A name in the statement is not a name.", "42601")
     return parts
-
-
-def is_path(reference: Reference) -> bool:
-    """Whether the reference is a path relation such as ``delta.`/x```."""
-    return reference.kind is Kind.PATH
 
 
 def is_information_schema(key: Key) -> bool:
