@@ -144,6 +144,36 @@ def test_a_notebook_without_targets_proves_nothing(world: Eyes, migrate: Migrate
     assert ending(record) == ("unproved", "no-targets")
 
 
+TIED = """-- Databricks notebook source
+CREATE OR REPLACE TEMP VIEW ranked AS
+SELECT member_id, name, ROW_NUMBER() OVER (PARTITION BY m.member_id ORDER BY day DESC) AS rn FROM va.feed m
+
+-- COMMAND ----------
+
+INSERT OVERWRITE va.latest SELECT member_id, name FROM ranked WHERE rn = 1
+"""
+FEED = "CREATE OR REPLACE TABLE {} AS SELECT * FROM VALUES {} AS t(member_id, name, day)"
+
+
+@pytest.mark.parametrize(
+    ("rows", "outcome", "tied"),
+    [
+        ("(1, 'b', 5), (1, 'a', 5), (1, 'old', 1), (2, 'c', 3)", "reconciled", 1),
+        ("(1, 'z', 5), (1, 'a', 4), (1, 'old', 1), (2, 'c', 3)", "differs", 0),
+        ("(1, 'old', 5), (1, 'a', 4), (1, 'b', 1), (2, 'c', 3)", "differs", 0),
+    ],
+)
+def test_another_pick_among_tied_rows_is_no_difference_and_anything_else_is(
+    world: Eyes, migrate: Migrate, rows: str, outcome: str, tied: int
+):
+    world.sql(FEED.format("hive_metastore.va.feed", "(1, 'a', 5), (1, 'b', 5), (1, 'old', 1), (2, 'c', 3)"))
+    world.sql(FEED.format("wb.loyalty.feed", rows))
+    world.sql("CREATE OR REPLACE TABLE hive_metastore.va.latest (member_id INT, name STRING)")
+    (record,) = migrate({"latest.sql": TIED})
+    (table,) = record["reconciliation"]
+    assert (record["outcome"], table["tied"]) == (outcome, tied)
+
+
 # ── halts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

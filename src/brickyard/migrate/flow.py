@@ -504,7 +504,8 @@ def _compared(
     def one(pair: Pair) -> TableComparison:
         refactored = by_side[REFACTORED].table(pair.refactored)
         original = by_side[ORIGINAL].table(pair.original) if ORIGINAL in ran else None
-        return observe.compare_target(work.eyes, pair, original, refactored, world, tolerance)
+        tie = by_side[ORIGINAL].ties.get(original) if original else None
+        return observe.compare_target(work.eyes, pair, original, refactored, world, tolerance, tie)
 
     def all_of_them() -> dict[str, Any]:
         kept = tuple(one(pair) for pair in found if pair.writes and pair.kind is not Kind.FUNCTION)

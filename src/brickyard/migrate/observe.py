@@ -28,10 +28,11 @@ from brickyard.migrate.model.runs import (
     TaskResult,
     World,
 )
-from brickyard.migrate.plan import reconcile
+from brickyard.migrate.plan import reconcile, ties
 from brickyard.migrate.plan.isolate import Canonical, view_bases
 from brickyard.migrate.plan.preflight import replaces_all
 from brickyard.migrate.plan.reconcile import Side, Summary, Tolerance
+from brickyard.migrate.plan.ties import Tie
 from brickyard.workspace import Rows, run_sql, translated
 
 if TYPE_CHECKING:
@@ -408,14 +409,23 @@ def moved(eyes: Eyes, pins: Mapping[TableName, int]) -> dict[TableName, Commit]:
 
 
 def compare_target(
-    eyes: Eyes, pair: Pair, original: TableName | None, refactored: TableName, world: World, tolerance: Tolerance
+    eyes: Eyes,
+    pair: Pair,
+    original: TableName | None,
+    refactored: TableName,
+    world: World,
+    tolerance: Tolerance,
+    tie: Tie | None = None,
 ) -> TableComparison:
-    """Compare a target of the two copies; without an *original* copy, the refactored one with the legacy table itself."""
+    """Compare a target of the two copies; without an *original* copy, the refactored one with the legacy table itself.
+
+    *tie* tells which other rows the original's ROW_NUMBER might have picked as well.
+    """
     names, where = (str(pair.original), str(pair.refactored)), (str(original or pair.original), str(refactored))
     left = _side(eyes, "original", original) if original else _pinned_original(pair, world)
     right = _side(eyes, "refactored", refactored)
     if left and right:
-        return compare(eyes, names, left, right, tolerance)
+        return compare(eyes, names, left, right, tolerance, tie)
     if original is None and left is None:
         reason = "only the refactored notebook ran, and the legacy table owes rows to earlier runs"
         return TableComparison(*names, where, Outcome.UNPROVED, reason)
@@ -439,7 +449,12 @@ def _pinned_original(pair: Pair, world: World) -> Side | None:
 
 
 def compare(
-    eyes: Eyes, names: tuple[str, str], original: Side, refactored: Side, tolerance: Tolerance
+    eyes: Eyes,
+    names: tuple[str, str],
+    original: Side,
+    refactored: Side,
+    tolerance: Tolerance,
+    tie: Tie | None = None,
 ) -> TableComparison:
     """Compare two tables from coarse to fine: schema, row count, column checksums, then every row.
 
@@ -458,7 +473,7 @@ def compare(
     blank = TableComparison(*names, (original.sql, refactored.sql), Outcome.RECONCILED, rows=(ours.rows, theirs.rows))
     if not columns:
         return replace(blank, outcome=Outcome.DIFFERS, checks=tuple(checks), reason="the two share no column")
-    found = _differing_rows(eyes, original, refactored, columns, (ours, theirs), tolerance)
+    found = _differing_rows(eyes, original, refactored, columns, (ours, theirs), tolerance, tie)
     checks.append(reconcile.rows_check(found.differing_rows, found.tied, max(ours.rows, theirs.rows)))
     whole = replace(found, **_names(blank), checks=tuple(checks))
     return replace(whole, outcome=reconcile.conclude(whole))
@@ -480,6 +495,7 @@ def _differing_rows(
     columns: Sequence[reconcile.Shared],
     figures: tuple[Summary, Summary],
     tolerance: Tolerance,
+    tie: Tie | None,
 ) -> TableComparison:
     """Find the rows that differ, and the cells where a key pairs them; `differing_rows` counts all of them."""
     layout = reconcile.Layout.of(columns)
@@ -488,6 +504,8 @@ def _differing_rows(
     blank = TableComparison("", "", ("", ""), Outcome.RECONCILED)
     if not groups:
         return blank
+    if tie and _excused(eyes, tie, original, layout, query):
+        return replace(blank, tied=max(rows))
     key = reconcile.unique_columns(columns, *figures)
     fetched = eyes.sql(reconcile.sample_query(query, layout, key)).values
     complete = len(fetched) == groups
@@ -502,6 +520,17 @@ def _differing_rows(
         differing_rows=loose.count if complete else max(rows),
         samples_complete=complete and len(cells) <= reconcile.SHOWN and len(only) <= reconcile.SHOWN,
     )
+
+
+def _excused(eyes: Eyes, tie: Tie, original: Side, layout: reconcile.Layout, differences: str) -> bool:
+    """Tell whether every differing row is one that a tied ROW_NUMBER may pick."""
+    query = ties.excuse_query(tie, original, layout, differences)
+    if query is None:
+        return False
+    try:
+        return eyes.sql(query).values[0] == (0, 0)
+    except (NotFound, WorkspaceRefused):
+        return False  # what feeds the window is not at hand outside of the notebook, so nothing is excused
 
 
 def _combined_key(eyes: Eyes, original: Side, loose: reconcile.Loose, layout: reconcile.Layout) -> tuple[str, ...]:

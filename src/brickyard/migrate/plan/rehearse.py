@@ -6,7 +6,7 @@ A rehearsal is a migration itself, so the planner that refactors a notebook isol
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from brickyard.dbsql.model import Side
 from brickyard.kernel.errors import GuardRefused
@@ -18,6 +18,7 @@ from brickyard.migrate.plan import draft, finish, isolate, names, plan_notebooks
 from brickyard.migrate.plan.notebooks import Known
 from brickyard.migrate.plan.reading import Library
 from brickyard.migrate.plan.steps import ORIGINAL, REFACTORED, Place
+from brickyard.migrate.plan.ties import Tie, tie
 
 
 class NotIsolated(GuardRefused):
@@ -99,6 +100,7 @@ class Stage:
     steps: tuple[Step, ...]
     notebook: str
     names: steps.Names
+    ties: Mapping[TableName, Tie] = field(default_factory=dict)  # by the table that is filled
 
     def table(self, name: TableName) -> TableName:
         """Where a table of the notebook is."""
@@ -130,7 +132,16 @@ def _stage(planned: Planned, found: Sequence[Pair], world: World, place: Place, 
     }
     ready = steps.prepare(layout, found, world, views, volume=bool(files))
     imports = steps.imports(place, side, texts)
-    return Stage(side, (*ready, *imports), steps.notebook_path(place, side, planned.main.path), layout.names)
+    path = steps.notebook_path(place, side, planned.main.path)
+    return Stage(side, (*ready, *imports), path, layout.names, _ties(planned, layout, texts))
+
+
+def _ties(planned: Planned, layout: steps.Layout, texts: Mapping[str, bytes]) -> dict[TableName, Tie]:
+    """What ROW_NUMBER may pick in the side's targets, told by its isolated copy."""
+    path = planned.main.path
+    view = draft(Source(path, texts[path]), planned.options, Library(texts)).view
+    targets = (layout.names[target.folded()] for target in layout.targets)
+    return {target: found for target in targets if (found := tie(view, target))}
 
 
 def _isolated(planned: Planned, layout: steps.Layout, files: Mapping[str, str]) -> dict[str, bytes]:
