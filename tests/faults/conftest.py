@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ import pytest
 
 from brickyard.home import control, services
 from brickyard.home.folder import Home
-from brickyard.home.services import SERVICES, WEB, WORKER, WORKSPACE, Service
+from brickyard.home.services import SERVICES, Service
 from brickyard.kernel.names import TableName
 from brickyard.metadata import embedded
 from brickyard.migrate import observe
@@ -179,9 +178,11 @@ class Town:
 
     def tables(self) -> list[TableName]:
         """Every table of the lakehouse that belongs to no rehearsal."""
-        schemas = [(c, s.name) for c in ("hive_metastore", "wb") for s in self.eyes.client.schemas.list(c)]
-        own = [(c, s) for c, s in schemas if s != "information_schema" and not (s or "").startswith("brickyard_")]
-        found = [t for c, s in own for t in self.eyes.client.tables.list(c, s or "")]
+        client = self.eyes.client
+        catalogs = [c.name or "" for c in client.catalogs.list() if c.name != "system"]
+        schemas = [(c, s.name or "") for c in catalogs for s in client.schemas.list(c)]
+        own = [(c, s) for c, s in schemas if s != "information_schema" and not s.startswith("brickyard_")]
+        found = [t for c, s in own for t in client.tables.list(c, s)]
         return [TableName.parse(t.full_name or "") for t in found]
 
     def rehearsals(self, run: str) -> list[str]:
@@ -199,8 +200,18 @@ class Town:
         found = self.eyes.client.jobs.list_runs()
         return [r.run_id or 0 for r in found if f"({run}/{attempt})" in (r.run_name or "")]
 
+    def running_tasks(self, run: str) -> list[int]:
+        """The tasks of a run's notebooks that are running at this moment, as run ids."""
+        jobs = self.eyes.client.jobs
+        found = [jobs.get_run(number) for number in self.submitted(run)]
+        return [t.run_id or 0 for r in found for t in r.tasks or [] if _state(t) == "RUNNING"]
+
 
 SIDES = ("original", "refactored")
+
+
+def _state(task: Any) -> str | None:
+    return task.state.life_cycle_state.value if task.state and task.state.life_cycle_state else None
 
 
 def wanted(**fields: Any) -> dict[str, Any]:
@@ -240,6 +251,7 @@ def running_town() -> Iterator[Town]:
         with psycopg.connect(embedded.start(home.postgres), autocommit=True) as tx:
             tx.execute(_GATES.encode())
         yield town
+        town.web.close()
 
 
 @pytest.fixture

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 TIMEOUT_SECONDS = 55
+_LAST_SECONDS = 1.0  # where the workspace has died this process is ended meanwhile, with no word of a failure of its own
 
 
 class ServerRefused(Exception):
@@ -46,6 +48,9 @@ class Server:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
             content = answer.read()
+        except ConnectionError:
+            time.sleep(_LAST_SECONDS)
+            raise
         finally:
             connection.close()
         if answer.status >= 400:
