@@ -210,6 +210,10 @@ def test_the_readme_tells_how_each_notebook_of_the_demonstration_ends():
     assert {path: (outcome, code or None) for path, outcome, code in rows} == EXPECTED
 
 
+def test_the_readme_names_every_benchmark():
+    assert set(re.findall(r"bench/\w+\.py", README)) == {f"bench/{file.name}" for file in (TOP / "bench").glob("*.py")}
+
+
 def links() -> Iterator[tuple[Path, str]]:
     for page in PAGES:
         yield from ((page, link) for link in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link)

@@ -121,7 +121,7 @@ def changes(table: Table, arguments: Sequence[str]) -> pa.Table:
 def _merge(call: Call, target: Target) -> Result:
     tree = single(call.text, call.session.temp_views, trees=True).tree
     if not isinstance(tree, exp.Merge):
-        raise unsupported("This MERGE on a table with a change feed", "turn the change feed off, or use --engine spark")
+        raise unsupported("This MERGE on a table with a change feed", "turn the change feed off")
     source = call.query(call.render_text(f"SELECT * FROM {call.need('source', Span).slice(call.text)}"))
     with call.shop.ledger.authored(target.path, call.author):
         metrics = _merged(target.path, tree, source)
