@@ -87,7 +87,9 @@ class Session:
     @cached_property
     def _context(self) -> Context:
         from brickyard.context import build
+        from brickyard.kernel import logs
 
+        logs.configure(self.settings.log_format, self.settings.log_level)
         context = build(self.settings)
         note(f"workspace {context.workspaces.client().config.host}")
         return context

@@ -141,7 +141,7 @@ def show_report(request: Request, run: RunId, wanted: Wanted = None, accept: Ann
     documents = flow.record(context, run)
     if _html(wanted, accept):
         return _page(report.html(flow.title(context, run), documents, context.clock()))
-    return JSONResponse(documents)
+    return JSONResponse([RunRecord(**document).model_dump(mode="json") for document in documents])
 
 
 def _context(request: Request) -> Context:
