@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from brickyard.local.engines.model import EngineCancelled, EngineDied, EngineFailed, EngineKey
+from brickyard.local.engines.pyspark_import import outside_doctests
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -194,7 +195,8 @@ class _Session:
 
 def connect(address: str, key: EngineKey) -> SparkSession:
     """Open a Spark Connect session of an engine at *address*; clients with one key share one session."""
-    from pyspark.sql.connect.session import SparkSession
+    with outside_doctests():
+        from pyspark.sql.connect.session import SparkSession
 
     from brickyard.local.engines.retries import Never
 
