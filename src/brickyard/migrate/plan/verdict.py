@@ -51,14 +51,16 @@ def outcome(compared: Sequence[TableComparison], before: Ending | None) -> Endin
     if before is not None:
         return before if differing or unproved or not compared else Ending(Outcome.RECONCILED)
     if differing:
-        return Ending(Outcome.DIFFERS, "tables-differ", f"{differing} of {_tables(compared)} differ")
+        words = f"{_count(differing, 'table')} of {len(compared)} with other rows than the original writes"
+        return Ending(Outcome.DIFFERS, "tables-differ", words)
     if unproved:
-        return Ending(Outcome.UNPROVED, "not-compared", f"{unproved} of {_tables(compared)} could not be compared")
+        words = f"{_count(unproved, 'table')} of {len(compared)} could not be compared"
+        return Ending(Outcome.UNPROVED, "not-compared", words)
     return Ending(Outcome.RECONCILED)
 
 
-def _tables(compared: Sequence[TableComparison]) -> str:
-    return "1 table" if len(compared) == 1 else f"{len(compared)} tables"
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def moved_findings(moved: Mapping[TableName, Commit], run_ids: Iterable[str]) -> tuple[Finding, ...]:
@@ -114,9 +116,10 @@ def _unknown_reads(plan: NotebookPlan) -> Iterator[str]:
 
 
 def _files(plan: NotebookPlan) -> Iterator[str]:
-    written = [r.original or r.text for r in plan.references if r.kind is Kind.PATH and r.side is not Side.READ]
-    for path in dict.fromkeys(written):
-        yield f"the files written to {path} were not compared"
+    paths = {r.original or r.text for r in plan.references if r.kind is Kind.PATH and r.side is not Side.READ}
+    tops = sorted(path for path in paths if not any(path.startswith(f"{other}/") for other in paths))
+    if tops:
+        yield f"the files written to {', '.join(tops)} were not compared"
 
 
 def _unproved_edits(plan: NotebookPlan) -> Iterator[str]:
@@ -127,4 +130,4 @@ def _unproved_edits(plan: NotebookPlan) -> Iterator[str]:
     }
     if groups:
         rules = ", ".join(sorted(set(groups.values())))
-        yield f"{len(groups)} applied edits ({rules}) rest on their conditions and the comparison, not on an executed proof"
+        yield f"{_count(len(groups), 'rewrite')} ({rules}): applied on conditions that hold, not on an executed proof"
