@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -78,6 +81,15 @@ CREATE TRIGGER faults_gate AFTER INSERT ON migrate_runs FOR EACH ROW EXECUTE FUN
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
 @dataclass(frozen=True)
 class Town:
     """A running home with the small lakehouse."""
@@ -124,6 +136,26 @@ class Town:
         """Wait for a run's end and return its record."""
         eventually(lambda: self.record(run)["status"] not in ("queued", "running"), seconds)
         return self.record(run)
+
+    # ── the command line ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def begin(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
+        """Begin a command on this home in a process of its own."""
+        command = [sys.executable, "-m", "brickyard", *map(str, arguments)]
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("DATABRICKS_")}
+        environment = clean | {"BRICKYARD_HOME": str(self.home.path)} | environment
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def command(self, *arguments: object, **environment: str) -> Said:
+        """Run a command on this home to its end."""
+        process = self.begin(*arguments, **environment)
+        out, err = process.communicate(timeout=120)
+        return Said(process.returncode, out, err)
+
+    def last_run(self) -> dict[str, Any]:
+        """The record of the newest run."""
+        (line,) = self.web.get("/migrate/runs", params={"limit": 1}).raise_for_status().json()["runs"]
+        return self.record(line["id"])
 
     # ── the database ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -216,7 +248,7 @@ def _state(task: Any) -> str | None:
 
 def wanted(**fields: Any) -> dict[str, Any]:
     """A request for the notebook, with other fields."""
-    content = base64.b64encode(fields.pop("notebook", NOTEBOOK).encode()).decode()
+    content = base64.b64encode(fields.pop("notebook", NOTEBOOK.encode())).decode()
     sent = {} if "resume" in fields else {"notebooks": [{"path": "summary.py", "content": content}]}
     return {**sent, "rules_text": RULES, **fields}
 

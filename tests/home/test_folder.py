@@ -37,7 +37,8 @@ def test_what_cannot_be_a_home_is_refused_with_its_code(tmp_path: Path):
     assert raised.value.error_code == "home-unusable"
 
 
-def test_a_temporary_home_leaves_nothing():
+def test_a_temporary_home_leaves_nothing_and_the_usual_port_to_others():
     with Home.temporary() as home:
         home.prepare()
+        assert home.addresses.web_port != 8642
     assert not home.path.exists()

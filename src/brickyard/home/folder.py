@@ -94,11 +94,11 @@ class Home:
         """The addresses of this home's services."""
         return Addresses(**json.loads((self.path / "addresses.json").read_text()))
 
-    def _keep_addresses(self) -> None:
+    def _keep_addresses(self, preferred: int | None = _PREFERRED_PORT) -> None:
         file = self.path / "addresses.json"
         if not file.exists():
             draft = file.with_suffix(".new")
-            draft.write_text(json.dumps(asdict(Addresses(_free_port(), _free_port(_PREFERRED_PORT)))))
+            draft.write_text(json.dumps(asdict(Addresses(_free_port(), _free_port(preferred)))))
             draft.rename(file)
 
     @contextmanager
@@ -111,11 +111,15 @@ class Home:
     @classmethod
     @contextmanager
     def temporary(cls) -> Iterator[Home]:
-        """Lend a new home; what runs in it is stopped and everything is deleted at the end."""
+        """Lend a new home; what runs in it is stopped and everything is deleted at the end.
+
+        It leaves the usual port to the user's own home, whose service may only be away for a moment.
+        """
         from brickyard.home.control import down
         from brickyard.metadata import embedded
 
         home = cls(Path(tempfile.mkdtemp(prefix="brickyard-")).resolve())
+        home._keep_addresses(preferred=None)
         try:
             yield home
         finally:

@@ -53,6 +53,7 @@ from brickyard.migrate.plan.rehearse import NotIsolated, Planned, Stage
 from brickyard.migrate.plan.steps import ORIGINAL, REFACTORED, Place
 from brickyard.migrate.plan.verdict import Ending
 from brickyard.migrate.store import Batch, Run, StoredSource
+from brickyard.notebooks.parse import parse
 from brickyard.workspace import wait_run
 
 if TYPE_CHECKING:
@@ -178,7 +179,21 @@ def _sources(client: WorkspaceClient, request: RunRequest) -> tuple[StoredSource
     twice = sorted({s.path for s in sources if sum(o.path == s.path for o in sources) > 1})
     if twice:
         raise SpecInvalid(f"{twice[0]} was sent twice", code="notebook-twice", remedy="send each path once")
+    own = [s for s in sources if not s.child]
+    if len(own) == 1:
+        _refuse_unusable(own[0])
     return sources
+
+
+def _refuse_unusable(source: StoredSource) -> None:
+    """Refuse a single file that is no notebook; among several, such a one ends as a failed run of its own."""
+    notebook = parse(source.path, source.content)
+    if not any(cell.code.strip() for cell in notebook.cells):
+        raise SpecInvalid(
+            f"{source.path} holds no cell",
+            code="notebook-empty",
+            remedy="leave it out, or check that it was exported whole",
+        )
 
 
 def _collisions(request: RunRequest, sources: Sequence[StoredSource]) -> dict[str, list[dict[str, Any]]]:
