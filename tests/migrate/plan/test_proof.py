@@ -136,3 +136,17 @@ CREATE OR REPLACE TEMP VIEW latest AS SELECT k, s, o FROM velocity_analytics_fou
 INSERT INTO velocity_analytics_foundation.current_row SELECT k, s FROM latest
 """
     assert verdicts(planned(text), engine) == {"loyalty": {Verdict.PROVEN}}
+
+
+def test_rows_that_never_come_through_prove_nothing(engine: Execute):
+    text = "-- Databricks notebook source\nSELECT k FROM velocity_analytics_foundation.history WHERE k > 5 AND k < 5\n"
+    (ruling,) = settle(build(planned(text), COLUMNS, SCRATCH), engine).values()
+    assert (ruling.verdict, ruling.reason[:16]) == (Verdict.UNPROVED, "no generated row")
+
+
+def test_a_temp_view_may_have_the_name_of_its_table(engine: Execute):
+    text = """-- Databricks notebook source
+CREATE OR REPLACE TEMP VIEW history AS SELECT k, s FROM velocity_analytics_foundation.history;
+INSERT INTO velocity_analytics_foundation.current_row SELECT k, s FROM history
+"""
+    assert verdicts(planned(text), engine) == {"loyalty": {Verdict.PROVEN}}

@@ -258,7 +258,9 @@ class _Builder:
         if place.statement.verb == "SELECT":
             return Form(statements[:-1], statements[-1])
         if place.statement.temp_view:
-            return Form(statements, f"SELECT * FROM {_schema(self.scratch, world)}.{quote(place.statement.temp_view)}")
+            return Form(
+                statements, f"SELECT * FROM {_schema(self.scratch, world, 'v')}.{quote(place.statement.temp_view)}"
+            )
         if place.statement.verb not in _WRITES:
             raise _Barred(f"{place.statement.verb} is not run on generated rows")
         return Form(statements, f"SELECT * FROM {table_in(self.scratch, self.tables, self._written(place)[0], world)}")
@@ -275,7 +277,7 @@ class _Builder:
             head = _TEMP_VIEW.match(text)
             if head is None:
                 raise _Barred("the temp view is not made by a plain CREATE VIEW")
-            view = f"{_schema(self.scratch, world)}.{quote(statement.temp_view)}"
+            view = f"{_schema(self.scratch, world, 'v')}.{quote(statement.temp_view)}"
             yield Span(0, head.end()), f"CREATE OR REPLACE VIEW {view}"
         for reference in statement.references:
             whole, known = reference.whole or reference.span, self._known(reference, world)
@@ -284,7 +286,7 @@ class _Builder:
             else:
                 yield whole, table_in(self.scratch, self.tables, known, world)
         for reference in (r for r in statement.temp_references if not _is_own(r, statement)):
-            yield reference.span, f"{_schema(self.scratch, world)}.{quote('.'.join(reference.literal or ()))}"
+            yield reference.span, f"{_schema(self.scratch, world, 'v')}.{quote('.'.join(reference.literal or ()))}"
         for qualifier in statement.qualifiers:
             last = qualifier.parts[-1].literal
             if len(qualifier.parts) > 1 and last:
@@ -316,8 +318,9 @@ class _Barred(Exception):
     """Why a statement is not tried."""
 
 
-def _schema(scratch: TableName, world: int, slot: int = 0) -> str:
-    schema = f"{scratch.schema}_{'ab'[world]}" + (str(slot) if slot else "")
+def _schema(scratch: TableName, world: int, slot: str = "") -> str:
+    """A schema of a world: its tables', a further one for names that end alike, or `v`, that of its views."""
+    schema = f"{scratch.schema}_{'ab'[world]}{slot}"
     return f"{quote(scratch.catalog)}.{quote(schema)}"
 
 
@@ -325,7 +328,8 @@ def table_in(scratch: TableName, tables: Mapping[TableName, TableName], original
     """The scratch table of a legacy name; tables whose names end alike go to schemas of their own."""
     last = (tables[original] if world else original).name
     alike = [o for o, r in tables.items() if (r if world else o).name == last]
-    return f"{_schema(scratch, world, alike.index(original))}.{quote(last)}"
+    slot = alike.index(original)
+    return f"{_schema(scratch, world, str(slot) if slot else '')}.{quote(last)}"
 
 
 # ── settle ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -349,25 +353,32 @@ def settle(proof: Proof, execute: Execute) -> dict[str, Ruling]:
 
 def _schemas(proof: Proof) -> list[str]:
     tables = [table_in(proof.scratch, proof.tables, name, world) for name in proof.tables for world in (0, 1)]
-    return list(
-        dict.fromkeys([_schema(proof.scratch, 0), _schema(proof.scratch, 1), *(t.rpartition(".")[0] for t in tables)])
-    )
+    views = [_schema(proof.scratch, world, "v") for world in (0, 1)] if proof.views else []
+    return list(dict.fromkeys([*(t.rpartition(".")[0] for t in tables), *views]))
 
 
 def _run_all(proof: Proof, execute: Execute) -> dict[Trial, Ruling]:
-    rulings: dict[Trial, Ruling] = {}
-    for seed in _SEEDS:
+    """Run the trials round by round; one that is refuted or cannot run is settled, the others need rows in some round."""
+    settled: dict[Trial, Ruling] = {}
+    rows: Counter[Trial] = Counter()
+    for round_, seed in enumerate(_SEEDS):
         for name in proof.tables:
             _fill(proof, execute, name, seed, worlds=(0, 1))
-        if not rulings:
-            for both in proof.views:
-                for statement in both:
-                    _quietly(execute, statement)
-        for trial in proof.trials:
-            settled = rulings.get(trial)
-            if settled is None or settled.verdict is Verdict.PROVEN:
-                rulings[trial] = _run(proof, execute, trial, seed)
-    return rulings
+        for statement in (s for both in proof.views for s in both) if round_ == 0 else ():
+            _quietly(execute, statement)
+        for trial in (t for t in proof.trials if t not in settled):
+            found = _run(proof, execute, trial, seed)
+            if isinstance(found, Ruling):
+                settled[trial] = found
+            else:
+                rows[trial] += found
+    return {trial: settled.get(trial) or _unrefuted(rows[trial]) for trial in proof.trials}
+
+
+def _unrefuted(rows: int) -> Ruling:
+    if not rows:
+        return Ruling(Verdict.UNPROVED, "no generated row came through the statement, so nothing was compared")
+    return Ruling(Verdict.PROVEN, f"executed before and after on generated rows: {rows} rows, all equal")
 
 
 def _quietly(execute: Execute, statement: str) -> None:
@@ -382,7 +393,8 @@ def _fill(proof: Proof, execute: Execute, name: TableName, seed: int | None, wor
         execute(f"CREATE OR REPLACE TABLE {table_in(proof.scratch, proof.tables, name, world)} AS {query}")
 
 
-def _run(proof: Proof, execute: Execute, trial: Trial, seed: int | None) -> Ruling:
+def _run(proof: Proof, execute: Execute, trial: Trial, seed: int | None) -> Ruling | int:
+    """Run a trial once: what settles it, or how many equal rows were seen."""
     native = _NEEDS_NATIVE.get(trial.rule)
     if native and (told := _rewritten(execute, trial.after)):
         return Ruling(Verdict.UNPROVED, told)
@@ -394,9 +406,7 @@ def _run(proof: Proof, execute: Execute, trial: Trial, seed: int | None) -> Ruli
         return Ruling(Verdict.COUNTEREXAMPLE, f"the rewritten statement fails: {after}")
     if before != after:
         return Ruling(Verdict.COUNTEREXAMPLE, _difference(before, after))
-    return Ruling(
-        Verdict.PROVEN, f"executed before and after on generated rows: {sum(before.values())} rows, all equal"
-    )
+    return sum(before.values())
 
 
 def _rewritten(execute: Execute, form: Form) -> str | None:
