@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -41,6 +43,14 @@ def choose(profile: str | None, environment: Mapping[str, str]) -> Remote | None
     if host:
         return Remote(host=host)
     return Remote(profile=named) if named else None
+
+
+def person() -> str:
+    """Who is at the terminal, for the audit trail; the number of a user who has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 @dataclass
@@ -86,11 +96,13 @@ class Session:
 
     @cached_property
     def _context(self) -> Context:
+        from brickyard import rooms
         from brickyard.context import build
         from brickyard.kernel import logs
 
         logs.configure(self.settings.log_format, self.settings.log_level)
-        context = build(self.settings)
+        rooms.load("tasks")  # where no worker is alive, this process does the jobs that it asks for
+        context = build(self.settings, actor=person())
         note(f"workspace {context.workspaces.client().config.host}")
         return context
 

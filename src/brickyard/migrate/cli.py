@@ -163,7 +163,7 @@ def run(
     html: Annotated[Path | None, typer.Option("--html", help="Write the report as one HTML file.")] = None,
 ) -> None:
     """Rehearse notebooks before and after their refactoring on clones and pinned sources, and compare what they write."""
-    from brickyard.migrate import flow, tasks  # noqa: F401 — the import registers what this process may have to do
+    from brickyard.migrate import flow
     from brickyard.migrate.model.runs import RunRequest
 
     fields = _named_rules(rules) | _request_inputs(mapping, param, params) | _notebooks(path, resume)
