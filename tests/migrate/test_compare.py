@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
 from brickyard.migrate import observe
 from brickyard.migrate.model.nouns import Outcome
 from brickyard.migrate.model.runs import CellDifference, CheckKind, Column, RowDifference, TableComparison
+from brickyard.migrate.observe import Eyes
 from brickyard.migrate.plan.reconcile import Side, Tolerance
 
 pytestmark = pytest.mark.timeout(120)
@@ -24,32 +24,8 @@ ROWS = [
 Compare = Callable[..., TableComparison]
 
 
-@pytest.fixture(scope="module")
-def eyes() -> Iterator[Any]:
-    """The engine of the local workspace."""
-    from pysail.spark import SparkConnectServer
-    from pyspark.sql.connect.session import SparkSession
-
-    server = SparkConnectServer("127.0.0.1", 0)
-    server.start(background=True)
-    address = server.listening_address
-    assert address is not None
-    session = SparkSession.builder.remote(f"sc://127.0.0.1:{address[1]}").getOrCreate()
-
-    class Engine:
-        def sql(self, statement: str) -> Any:
-            from brickyard.workspace import Rows
-
-            table = session.sql(statement).toArrow()
-            return Rows((), tuple(tuple(row.values()) for row in table.to_pylist()))
-
-    yield Engine()
-    session.stop()
-    server.stop()
-
-
 @pytest.fixture
-def compare(eyes: Any) -> Compare:
+def compare(eyes: Eyes) -> Compare:
     """Compare two lists of SQL row values of one shape, or of two."""
 
     def compared(
@@ -222,7 +198,7 @@ def test_many_differences_are_counted_whole_and_shown_in_part(compare: Compare):
     assert all(c.column == "name" for c in found.cells)
 
 
-def test_an_empty_table_equals_an_empty_one_and_no_other(eyes: Any, compare: Compare):
+def test_an_empty_table_equals_an_empty_one_and_no_other(eyes: Eyes, compare: Compare):
     columns = COLUMNS[:2]
     one = _side("r", ["(1, 'a')"], columns)
     nothing = Side("o", f"(SELECT * FROM {one.sql} WHERE id < 0) AS o", columns)

@@ -203,10 +203,11 @@ def test_two_notebooks_that_map_different_tables_to_one_name_halt_both(world: Ey
     assert [ending(r) for r in found] == [("halted", "mapping-collision")] * 2
 
 
+@pytest.mark.parametrize(("status", "code"), [(400, "BAD_REQUEST"), (500, "INTERNAL_ERROR")])  # refused · disk full
 def test_a_clone_that_fails_half_way_halts_and_everything_made_is_dropped(
-    world: Eyes, workspace: LocalWorkspace, migrate: Migrate
+    world: Eyes, workspace: LocalWorkspace, migrate: Migrate, status: int, code: str
 ):
-    workspace.fail_next("statements.execute", 400, "BAD_REQUEST", matching="_refactored`.`summary` DEEP CLONE")
+    workspace.fail_next("statements.execute", status, code, matching="_refactored`.`summary` DEEP CLONE")
     (record,) = migrate({"summary.sql": SUMMARY})
     assert ending(record) == ("halted", "clone-failed")
     assert rehearsals(world) == []

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -396,12 +397,13 @@ def run_ids(run: Run) -> frozenset[str]:
 
 
 def moved(eyes: Eyes, pins: Mapping[TableName, int]) -> dict[TableName, Commit]:
-    """Return the newest commit of each table that has left the version at which it was pinned."""
+    """Return the newest commit of each table that has left the version at which it was pinned; not of those dropped."""
     found: dict[TableName, Commit] = {}
     for name, version in pins.items():
-        newest = history(eyes, name, limit=1)
-        if newest and newest[0].version != version:
-            found[name] = newest[0]
+        with suppress(NotFound):
+            newest = history(eyes, name, limit=1)
+            if newest and newest[0].version != version:
+                found[name] = newest[0]
     return found
 
 
