@@ -11,18 +11,21 @@ from brickyard.queue import Queue
 from brickyard.settings import Settings
 from brickyard.workspace import Workspaces
 
+SERVICE = "service"  # who acts where no person is at the terminal: the web service and the workers
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every flow function takes; tests build one by hand."""
+    """What every flow function takes; tests build one by hand. *actor* is who the audit trail says it was."""
 
     workspaces: Workspaces
     metadata: Metadata
     queue: Queue
     clock: Clock = system_clock
+    actor: str = SERVICE
 
 
-def build(settings: Settings) -> Context:
+def build(settings: Settings, actor: str = SERVICE) -> Context:
     """Build the context from the settings; nothing is connected before it is used."""
     metadata = Metadata(_database(settings))
     return Context(
@@ -34,6 +37,7 @@ def build(settings: Settings) -> Context:
         ),
         metadata=metadata,
         queue=Queue(metadata, settings),
+        actor=actor,
     )
 
 

@@ -31,7 +31,7 @@ from brickyard.kernel.errors import (
 from brickyard.kernel.names import TableName
 from brickyard.kernel.progress import Report, Step, silent
 from brickyard.kernel.terminal import plain
-from brickyard.migrate import apply, observe, report, store
+from brickyard.migrate import apply, observe, report, store, trail
 from brickyard.migrate.journal import Work
 from brickyard.migrate.model.inputs import PlanOptions, Source, parse_mapping
 from brickyard.migrate.model.nouns import Finding, Outcome, Plan, Severity, Verdict
@@ -147,6 +147,7 @@ def submit(context: Context, request: RunRequest) -> Submitted:
         runs = {path: _save_run(tx, batch, at, path, collisions.get(path, ())) for at, path in enumerate(chosen)}
         for _ in range(min(request.jobs, len(runs))):
             _defer_next(context, tx, batch.id)
+        trail.submitted(tx, context, batch, runs)
     return Submitted(batch.id, runs)
 
 
@@ -161,10 +162,11 @@ def resume(context: Context, run_or_batch: str) -> Submitted:
                 code="nothing-to-resume",
                 remedy="submit the notebook again",
             )
-        for run in again:
-            store.again(tx, run.id)
+        queued = [store.again(tx, run.id) for run in again]
         for _ in range(min(store.batch(tx, found[0].batch_id).request.jobs, len(again))):
             _defer_next(context, tx, found[0].batch_id)
+        for run in queued:
+            trail.resumed(tx, context, run, context.clock())
     return Submitted(found[0].batch_id, {run.path: run.id for run in again})
 
 
@@ -302,6 +304,7 @@ def _finish(context: Context, run: Run, ending: Ending) -> None:
             kind = ending.outcome if ending.outcome in (Outcome.HALTED, Outcome.FAILED) else "finished"
             store.tell(tx, run, at, kind, words)
             _defer_next(context, tx, run.batch_id)
+            trail.finished(tx, context, run, at, ending.outcome, ending.code)
     log.info("run finished", run=run.id, outcome=str(ending.outcome), code=ending.code)
 
 
@@ -454,9 +457,12 @@ def _take_back(work: Work) -> None:
     if "place" not in lines:
         return
     apply.drop_marked(eyes, lines["place"]["catalog"], work.mark)
-    for key in (key for key in lines if key.startswith(steps.ONTO)):
-        apply.drop_table(eyes, TableName.parse(key.removeprefix(steps.ONTO)), work.mark)
+    for key in (key for key in lines if key.startswith(steps.ONTO) and "before" in lines[key]):
+        name = TableName.parse(key.removeprefix(steps.ONTO))
+        apply.take_back_clone(eyes, name, work.mark, lines[key]["before"])
     apply.delete_folder(eyes.client, lines["place"]["folder"])
+    with work.context.metadata.transaction() as tx:
+        trail.taken_back(tx, work.context, work.run, work.context.clock())
 
 
 # ── 6: run ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -613,6 +619,7 @@ def stop(context: Context, run_or_batch: str) -> None:
             if found.job is not None:
                 context.queue.cancel(tx, found.job)
             state = None if found.job is None else context.queue.state(tx, found.job)
+            trail.asked_to_stop(tx, context, found, context.clock())
         if state is None or state.final:
             _interrupted(Work(context, found, batch), "stopped on request")
 
@@ -632,6 +639,7 @@ def _interrupted(work: Work, message: str) -> None:
         if store.interrupt(tx, work.run.id, at, message):
             store.tell(tx, work.run, at, "interrupted", "stopped; what the run had made was dropped")
             _defer_next(work.context, tx, work.run.batch_id)
+            trail.interrupted(tx, work.context, work.run, at)
 
 
 # ── record ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from brickyard.context import Context
 from brickyard.kernel import stop
 from brickyard.kernel.errors import WorkspaceDown
 from brickyard.kernel.terminal import plain
-from brickyard.migrate import apply, store
+from brickyard.migrate import apply, store, trail
 from brickyard.migrate.model.runs import RunRequest, Step
 from brickyard.migrate.observe import Eyes
 from brickyard.migrate.store import Batch, Run
@@ -26,6 +26,15 @@ from brickyard.workspace import await_statement
 log = structlog.stdlib.get_logger(__name__)
 
 _LOST_REPLY_PAUSES = (0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """A step that changed the workspace, now or in an earlier try that is adopted."""
+
+    step: Step
+    result: dict[str, Any]
+    adopted: bool
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,7 @@ class Work:
         if line.done_at:
             return line.result or {}
         result = do()
-        self._done(key, result, adopted=False)
+        self._done(key, result)
         return result
 
     def perform(self, step: Step) -> dict[str, Any]:
@@ -84,7 +93,7 @@ class Work:
         eyes = replace(self.eyes, sent=partial(self._sent, step.key, set()))
         result, adopted = _adopt_or_do(eyes, step, look_first=not line.new)
         told = {"told": f"{apply.words(step)}{' (found from before)' if adopted else ''}"}
-        self._done(step.key, told | result, adopted=adopted)
+        self._done(step.key, told | result, Performed(step, result, adopted))
         return result
 
     def _intend(self, key: str, kind: str) -> store.StoredStep:
@@ -101,13 +110,16 @@ class Work:
             self.context.queue.checkpoint(tx)
             store.sent(tx, self.run, key, statement)
 
-    def _done(self, key: str, result: dict[str, Any], *, adopted: bool) -> None:
+    def _done(self, key: str, result: dict[str, Any], performed: Performed | None = None) -> None:
         at = self.context.clock()
         with self.context.metadata.transaction() as tx:
             self.context.queue.checkpoint(tx)
-            store.done(tx, self.run, key, at, plain(result), adopted=adopted)
+            store.done(tx, self.run, key, at, plain(result), adopted=performed is not None and performed.adopted)
             if "told" in result:
                 store.tell(tx, self.run, at, key.partition(":")[0], result["told"])
+            if performed:
+                found = plain(performed.result)
+                trail.step(tx, self.context, self.run, at, performed.step, found, adopted=performed.adopted)
 
 
 def _adopt_or_do(eyes: Eyes, step: Step, *, look_first: bool) -> tuple[dict[str, Any], bool]:
