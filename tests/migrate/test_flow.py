@@ -390,6 +390,17 @@ def test_cloning_onto_the_targets_is_refused_where_they_have_a_history(world: Ey
     world.sql("DROP TABLE wb.loyalty.summary")
 
 
+def test_a_target_that_was_replaced_gets_its_rows_back_when_the_run_cannot_go_on(
+    world: Eyes, workspace: LocalWorkspace, migrate: Migrate
+):
+    world.sql("CREATE OR REPLACE TABLE wb.loyalty.summary AS SELECT 'mine' AS tier, CAST(1 AS BIGINT) AS members")
+    workspace.fail_next("workspace.import", 400, "BAD_REQUEST")
+    (record,) = migrate({"summary.sql": SUMMARY}, onto_targets=True, replace=True)
+    assert ending(record) == ("halted", "rehearsal-failed")
+    assert world.sql("SELECT tier FROM wb.loyalty.summary").values == (("mine",),)
+    world.sql("DROP TABLE wb.loyalty.summary")
+
+
 def test_onto_targets_a_table_that_grows_stays_unproved(world: Eyes, migrate: Migrate):
     (record,) = migrate({"score.py": SCORE}, onto_targets=True)
     assert ending(record) == ("unproved", "not-compared")

@@ -96,7 +96,8 @@ def _look_clone(client: WorkspaceClient, step: CloneTable) -> Result | None:
             found = client.tables.get(_plain(step.target))
     except NotFound:
         return None
-    return {"version": step.version} if (found.properties or {}).get(MARK) == step.mark else None
+    ours = (found.properties or {}).get(MARK) == step.mark
+    return {"version": step.version, "before": step.before} if ours else None
 
 
 def _plain(name: TableName) -> str:
@@ -116,7 +117,7 @@ def perform(eyes: Eyes, step: Step) -> Result:
             _create_volume(eyes.client, step)
         case CloneTable():
             eyes.sql(clone_sql(step))
-            return {"version": step.version}
+            return {"version": step.version, "before": step.before}
         case CreateView():
             eyes.sql(view_sql(step))
         case ImportNotebook():
@@ -195,15 +196,19 @@ def delete_folder(client: WorkspaceClient, folder: str) -> None:
         return
 
 
-def drop_table(eyes: Eyes, name: TableName, mark: str) -> None:
-    """Drop a clone that carries this run's mark."""
+def take_back_clone(eyes: Eyes, name: TableName, mark: str, before: int | None) -> None:
+    """Give a table that a clone has replaced its rows of *before* again, or drop a clone that replaced nothing."""
     try:
         with translated(f"look for table {name}"):
             found = eyes.client.tables.get(_plain(name))
     except NotFound:
         return
-    if (found.properties or {}).get(MARK) == mark:
+    if (found.properties or {}).get(MARK) != mark:
+        return
+    if before is None:
         eyes.sql(f"DROP TABLE IF EXISTS {name.sql}")
+    else:
+        eyes.sql(f"RESTORE TABLE {name.sql} TO VERSION AS OF {before}")
 
 
 def drop_marked(eyes: Eyes, catalog: str, mark: str) -> list[str]:

@@ -277,13 +277,14 @@ class CreateVolume:
 
 @dataclass(frozen=True, slots=True)
 class CloneTable:
-    """Clone a target at a pinned version under a name the run owns."""
+    """Clone a target at a pinned version; `before` is the version of a table that is replaced by it."""
 
     key: str
     source: TableName
     version: int
     target: TableName
     mark: str
+    before: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

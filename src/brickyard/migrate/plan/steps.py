@@ -225,10 +225,16 @@ def pinned_query(seen: Observed) -> str:
 def clone_onto(found: Sequence[Pair], world: World, mark: str) -> tuple[CloneTable, ...]:
     """The literal way: clone legacy targets onto the refactored names themselves."""
     return tuple(
-        CloneTable(f"{ONTO}{pair.refactored}", pair.original, seen.version, pair.refactored, mark)
+        CloneTable(f"{ONTO}{pair.refactored}", pair.original, seen.version, pair.refactored, mark, _before(pair, world))
         for pair in found
         if needs_clone(pair) and (seen := world.get(pair.original)) and seen.version is not None
     )
+
+
+def _before(pair: Pair, world: World) -> int | None:
+    """The version to which a replaced target goes back when the run is taken back; none for a clone of our own."""
+    seen = world.get(pair.refactored)
+    return seen.version if seen and not seen.owner_run else None
 
 
 # ── notebooks ────────────────────────────────────────────────────────────────────────────────────────────────────────
