@@ -1,4 +1,25 @@
-"""Bad input at the command line and at the HTTP door: refused in full, with its place, a code and what to do."""
+"""Bad input at the command line: refused in full, with its place, a code and what to do.
+
+Where each refusal is tested, at the command line (here), at the HTTP door, and on whole runs:
+
+| what | command line | HTTP, whole runs |
+|---|---|---|
+| binary file, invalid UTF-8, 50 MB, empty | here | faults/test_refusals |
+| folder without notebooks | here | faults/test_refusals (a request without notebooks) |
+| one broken cell | here | migrate/plan/test_reading |
+| unknown rule-pack key, regex that does not compile | here | faults/test_refusals; migrate/test_rules |
+| CSV without a column, two rows for one table | here | faults/test_refusals; migrate/test_rules |
+| workspace unreachable, wrong token | faults/test_refusals (full) | migrate/test_flow |
+| 403 on one source | faults/test_refusals (full) | migrate/test_flow |
+| clone that fails half way | faults/test_refusals (full) | migrate/test_flow |
+| notebook that fails | faults/test_refusals (full) | migrate/test_flow |
+| SIGINT at any step | faults/test_refusals (one step; all, with and without a worker: full) | migrate/test_flow |
+| SIGINT while files are written | here | |
+| disk full | here (files, stdout) | faults/test_refusals (under the workspace) |
+| second run at the same time | faults/test_refusals (full) | migrate/test_flow, migrate/test_store |
+| lost replies | | migrate/test_flow; all of a run at once: faults/test_refusals (full) |
+| kill -9 | | faults/test_kill (boundaries), migrate/test_killed (in the midst of a call) |
+"""
 
 from __future__ import annotations
 

@@ -93,6 +93,7 @@ def test_a_run_survives_a_kill_at_every_boundary(town: Town, point: str, victims
     check_whole(town, killed_at(town, point, victims))
 
 
+@pytest.mark.full
 def test_a_run_whose_notebooks_die_with_the_workspace_fails_and_a_second_attempt_reconciles(town: Town):
     run = town.submit(params={"pause": "4"})
     eventually(lambda: bool(town.running_tasks(run)), 60)
