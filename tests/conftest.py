@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Iterator
 
 import psycopg
@@ -14,11 +13,6 @@ from sqlalchemy import make_url
 from brickyard.metadata import Metadata, embedded
 
 _numbers = itertools.count()
-
-if not hasattr(
-    sys.modules["__main__"], "__file__"
-):  # a worker of the test runner, which pyspark takes for its doctests
-    sys.modules["__main__"].__file__ = sys.executable
 
 
 @pytest.fixture(scope="session")

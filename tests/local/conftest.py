@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 
 from brickyard.local import LocalWorkspace
+from brickyard.local.engines.pyspark_import import outside_doctests
+
+with outside_doctests():  # some tests import the notebook's side of it directly
+    import pyspark.sql.connect.session  # noqa: F401 — imported for its effect
 
 
 @pytest.fixture
