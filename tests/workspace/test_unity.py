@@ -131,8 +131,9 @@ def test_an_external_table_is_registered_and_dropped_without_its_files(
         pytest.skip("a real workspace needs an external location")
     catalog, schema_name = schema.split(".")
     source = client.tables.get(table)
-    target.sql(f"CREATE TABLE {schema}.donor (a INT)")
-    location = client.tables.get(f"{schema}.donor").storage_location or ""
+    target.sql(f"CREATE VOLUME {schema}.files")
+    location = f"/Volumes/{catalog}/{schema_name}/files/donor"
+    target.sql(f"CREATE TABLE {schema}.donor (a INT) LOCATION '{location}'")
     made = faithful(
         client.tables.create(
             "ext",
