@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 TIMEOUT_SECONDS = 55
-_LAST_SECONDS = 1.0  # where the workspace has died this process is ended meanwhile, with no word of a failure of its own
+_LAST_SECONDS = (
+    1.0  # where the workspace has died this process is ended meanwhile, with no word of a failure of its own
+)
 
 
 class ServerRefused(Exception):
