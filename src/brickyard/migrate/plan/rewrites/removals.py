@@ -37,7 +37,7 @@ def propose_maintenance(view: NotebookView) -> Iterator[Proposal]:
             edit_class=setting.edit_class,
             apply=setting.apply,
             reason=f"{statement.verb} does not change a row; it moves to the maintenance manifest",
-            hunks=tuple(take_out(unit, statement)),
+            hunks=tuple(take_out(view.notebook, unit, statement)),
             conditions=(Condition("predictive optimization or a maintenance job takes it over", None),),
             obligation=("maintenance", entry(view, unit, statement)),
         )
@@ -100,7 +100,7 @@ def propose_display(view: NotebookView) -> Iterator[Proposal]:
             edit_class=setting.edit_class,
             apply=setting.apply and unused and not final,
             reason="the SELECT only displays rows",
-            hunks=tuple(take_out(unit, statement)),
+            hunks=tuple(take_out(view.notebook, unit, statement)),
             conditions=(
                 Condition("`_sqldf` is not read before the next SQL result", unused),
                 Condition("it is not the notebook's last result, which a job or dashboard may show", not final),

@@ -13,9 +13,10 @@ from brickyard.dbsql.model import Kind, Reference, Side, Statement
 from brickyard.migrate.model import Condition, Finding, Proposal, Severity
 from brickyard.migrate.plan.rewrites.blocks import Tokens, tokenize
 from brickyard.migrate.plan.rewrites.view import NotebookView, SqlUnit, masked
-from brickyard.notebooks.model import CellEdit, Language, Span
+from brickyard.notebooks.model import CellEdit, Language, Notebook, Span
 
 RULE = "truncate-insert"
+_TAKEN_OUT = frozenset({"TRUNCATE", "OPTIMIZE", "ANALYZE", "VACUUM"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def _same(view: NotebookView, a: _At, first: Reference, b: _At, second: Referenc
 def _proposal(view: NotebookView, pair: _Pair) -> Proposal:
     setting = view.settings[RULE]
     conditions = tuple(_conditions(view, pair))
-    hunks = _overwrite(pair) if setting.options.get("form", "overwrite") == "overwrite" else _merge(pair)
+    hunks = _overwrite(view, pair) if setting.options.get("form", "overwrite") == "overwrite" else _merge(view, pair)
     refused = [c.text for c in conditions if c.holds is False]
     if hunks is None:
         refused.append("the INSERT can be written in the wanted form")
@@ -191,7 +192,7 @@ def _not_dynamic(view: NotebookView) -> bool:
     return "partitionoverwritemode" not in view.notebook.text.lower()
 
 
-def _overwrite(pair: _Pair) -> list[CellEdit] | None:
+def _overwrite(view: NotebookView, pair: _Pair) -> list[CellEdit] | None:
     insert, text = pair.insert, pair.insert.unit.text
     tokens = tokenize(masked(insert.unit, insert.statement))
     if tokens is None or tokens.word(1) != "INTO":
@@ -201,10 +202,13 @@ def _overwrite(pair: _Pair) -> list[CellEdit] | None:
     head = Span(start, start + tokens.tokens[last].end + 1)
     keyword = "INSERT OVERWRITE" if head.slice(text)[:6].isupper() else "insert overwrite"
     table = " TABLE" if keyword.isupper() else " table"
-    return [*take_out(pair.truncate.unit, pair.truncate.statement), insert.unit.edit(head, keyword + table)]
+    return [
+        *take_out(view.notebook, pair.truncate.unit, pair.truncate.statement),
+        insert.unit.edit(head, keyword + table),
+    ]
 
 
-def _merge(pair: _Pair) -> list[CellEdit] | None:
+def _merge(view: NotebookView, pair: _Pair) -> list[CellEdit] | None:
     """MERGE with NOT MATCHED BY SOURCE, for an INSERT with a column list and a query; None for any other."""
     insert = pair.insert
     tokens = tokenize(masked(insert.unit, insert.statement))
@@ -223,7 +227,7 @@ def _merge(pair: _Pair) -> list[CellEdit] | None:
         f"WHEN NOT MATCHED THEN INSERT ({listed}) VALUES ({values})\nWHEN NOT MATCHED BY SOURCE THEN DELETE"
     )
     return [
-        *take_out(pair.truncate.unit, pair.truncate.statement),
+        *take_out(view.notebook, pair.truncate.unit, pair.truncate.statement),
         insert.unit.edit(Span(start, target.start), "MERGE INTO "),
         insert.unit.edit(Span(start + tokens.tokens[opening].start, query.end), merged),
     ]
@@ -239,15 +243,43 @@ def _column_list(tokens: Tokens, insert: _At, target: Reference) -> tuple[int, i
     return (opening, closing, names) if names and tokens.word(opening + 1) not in ("SELECT", "WITH") else None
 
 
-def take_out(unit: SqlUnit, statement: Statement) -> list[CellEdit]:
-    """Take a statement out, with its semicolon and, where it stood on lines of its own, the line break after it."""
-    text, span = unit.text, statement.span
-    end = _skip_blanks(text, span.end)
-    end = end + 1 if end < len(text) and text[end] == ";" else span.end
-    if span.start == 0 or text[span.start - 1] == "\n":
+def take_out(notebook: Notebook, unit: SqlUnit, statement: Statement) -> list[CellEdit]:
+    """Take a statement out, with its semicolon and, where it stood on lines of its own, a line break.
+
+    That is the one after it; in a cell of nothing but such statements it is the one before, so that no blank line stays.
+    """
+    text, start = unit.text, statement.span.start
+    end = _skip_blanks(text, statement.span.end)
+    end = end + 1 if end < len(text) and text[end] == ";" else statement.span.end
+    if start == 0 or text[start - 1] == "\n":
         end = _skip_blanks(text, end)
-        end += 1 if end < len(text) and text[end] == "\n" else 0
-    return [unit.edit(Span(span.start, end), "")]
+        closed = end == len(text) or text[end] == "\n"
+        if closed and _goes_whole(unit) and _before(notebook, unit, start) == "\n":
+            start -= 1
+        elif end < len(text) and closed:
+            end += 1
+    return [unit.edit(Span(start, end), "")]
+
+
+def _goes_whole(unit: SqlUnit) -> bool:
+    """Whether all that stands in the text may be taken out, comments being taken out by others."""
+    statements = unit.script.statements
+    wanted = len(statements) == 1 or all(s.verb.split(" ")[0] in _TAKEN_OUT for s in statements)
+    return wanted and not _around(unit).strip("; \t\n")
+
+
+def _around(unit: SqlUnit) -> str:
+    """The text outside of the statements."""
+    starts = [s.span.start for s in unit.script.statements] + [len(unit.text)]
+    ends = [0] + [s.span.end for s in unit.script.statements]
+    return "".join(unit.text[end:start] for end, start in zip(ends, starts, strict=True))
+
+
+def _before(notebook: Notebook, unit: SqlUnit, start: int) -> str:
+    """The character of the cell before an offset of its text."""
+    source = next(c.source for c in notebook.cells if c.index == unit.cell)
+    at = unit.offset + start
+    return source[at - 1 : at]
 
 
 def _skip_blanks(text: str, index: int) -> int:
