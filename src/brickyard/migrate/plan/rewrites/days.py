@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from brickyard.dbsql.model import Statement
 from brickyard.migrate.model import Condition, Proposal
 from brickyard.migrate.plan.rewrites.markers import widgets_of
+from brickyard.migrate.plan.rewrites.truncate_insert import goes_whole
 from brickyard.migrate.plan.rewrites.view import NotebookView, SqlUnit, masked
 from brickyard.notebooks.model import Cell, CellEdit, Language, Span
 
@@ -28,7 +29,9 @@ def propose(view: NotebookView) -> Iterator[Proposal]:
     widget = str(setting.options.get("widget") or "delta_days")
     places = list(_places(view))
     distinct = {days for _, _, days in places} | _other_intervals(view)
-    first = next((c for c in view.notebook.cells if c.language in (Language.SQL, Language.PYTHON)), None)
+    leaving = {u.cell for u in view.units if not u.embedded and goes_whole(u)} - {u.cell for u, _, _ in places}
+    code = (c for c in view.notebook.cells if c.language in (Language.SQL, Language.PYTHON))
+    first = next((c for c in code if c.index not in leaving), None)
     if view.dbr < _SINCE or not places or first is None or widget in widgets_of(view):
         return
     days = places[0][2]

@@ -16,7 +16,7 @@ from brickyard.migrate.plan.rewrites.view import NotebookView, SqlUnit, masked
 from brickyard.notebooks.model import CellEdit, Language, Notebook, Span
 
 RULE = "truncate-insert"
-_TAKEN_OUT = frozenset({"TRUNCATE", "OPTIMIZE", "ANALYZE", "VACUUM"})
+_TAKEN_OUT = frozenset({"TRUNCATE", "OPTIMIZE", "ANALYZE", "VACUUM", "SELECT"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,17 +254,17 @@ def take_out(notebook: Notebook, unit: SqlUnit, statement: Statement) -> list[Ce
     if start == 0 or text[start - 1] == "\n":
         end = _skip_blanks(text, end)
         closed = end == len(text) or text[end] == "\n"
-        if closed and _goes_whole(unit) and _before(notebook, unit, start) == "\n":
+        if closed and goes_whole(unit) and _before(notebook, unit, start) == "\n":
             start -= 1
         elif end < len(text) and closed:
             end += 1
     return [unit.edit(Span(start, end), "")]
 
 
-def _goes_whole(unit: SqlUnit) -> bool:
+def goes_whole(unit: SqlUnit) -> bool:
     """Whether all that stands in the text may be taken out, comments being taken out by others."""
     statements = unit.script.statements
-    wanted = len(statements) == 1 or all(s.verb.split(" ")[0] in _TAKEN_OUT for s in statements)
+    wanted = all(s.verb.split(" ")[0] in _TAKEN_OUT for s in statements)
     return wanted and not _around(unit).strip("; \t\n")
 
 
