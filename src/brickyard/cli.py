@@ -138,9 +138,35 @@ def run(arguments: list[str]) -> int:
         return refuse_usage(error, arguments)
     except (KeyboardInterrupt, typer.Abort):
         code = Interrupted.exit_code
+    except Exception as error:  # noqa: BLE001 — the outermost frame: what nobody expected is said in our words too
+        return broken(error, arguments)
     if code == Interrupted.exit_code:
         terminal.note("interrupted")
     return code if isinstance(code, int) else 0
+
+
+def broken(error: Exception, arguments: list[str]) -> int:
+    """Say in one line that something broke which nobody expected, and where its traceback is kept.
+
+    A value that a setting or a request does not take is no such thing: it is named.
+    """
+    from pydantic import ValidationError
+
+    from brickyard.home import faults
+    from brickyard.kernel.logs import redact
+
+    if isinstance(error, ValidationError):
+        return refuse(faults.invalid(error), arguments)
+    kept = faults.keep(error, home_named(arguments))
+    message = redact(f"{type(error).__name__}: {error}".splitlines()[0])
+    return refuse(BrickyardError(f"{message} ({kept})", code="internal-error"), arguments)
+
+
+def home_named(arguments: list[str]) -> Path | None:
+    """The home folder that the arguments name, even when they are otherwise wrong."""
+    named = [b for a, b in pairwise(arguments) if a == "--home"]
+    named += [a.partition("=")[2] for a in arguments if a.startswith("--home=")]
+    return Path(named[-1]) if named else None
 
 
 def refuse(error: BrickyardError, arguments: list[str]) -> int:

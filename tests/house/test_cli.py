@@ -86,3 +86,31 @@ def test_the_help_loads_no_room_and_no_heavy_library():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     heavy = {"databricks", "fastapi", "pydantic", "sqlalchemy", "rich", "sqlglot", "psutil", "brickyard.migrate.cli"}
     assert heavy & set(done.stdout.splitlines()) == set()
+
+
+def test_what_nobody_expected_is_one_line_and_its_traceback_is_kept(failing, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("BRICKYARD_HOME", str(tmp_path))
+    monkeypatch.delenv("BRICKYARD_LOG_LEVEL", raising=False)
+    failing(ZeroDivisionError("division by zero"))
+    assert cli.run(["fail"]) == 3
+    log = tmp_path / "logs" / "faults.log"
+    assert capsys.readouterr().err.splitlines() == [
+        f"error[internal-error]: ZeroDivisionError: division by zero (the traceback is in {log})",
+        "more:  brickyard explain internal-error",
+    ]
+    assert "raise error" in log.read_text()
+
+
+def test_a_traceback_goes_to_stderr_where_everything_is_to_be_seen(failing, capsys, monkeypatch):
+    monkeypatch.setenv("BRICKYARD_LOG_LEVEL", "debug")
+    failing(RuntimeError("token=dapi0123456789abcdef"))
+    assert cli.run(["fail"]) == 3
+    said = capsys.readouterr().err
+    assert "Traceback (most recent call last)" in said
+    assert "0123456789" not in said
+
+
+def test_a_setting_with_a_wrong_value_is_named(capsys, monkeypatch):
+    monkeypatch.setenv("BRICKYARD_LOG_LEVEL", "loud")
+    assert cli.run(["status"]) == 2
+    assert "log_level: Input should be 'debug', 'info', 'warning' or 'error'" in capsys.readouterr().err

@@ -126,6 +126,13 @@ def test_every_fault_of_a_request_is_listed(client: httpx.Client):
     ]
 
 
+def test_a_body_that_is_not_said_to_be_json_is_refused_for_that(client: httpx.Client):
+    answer = client.post("/room/orders", content=b'{"amount": 1}')
+    assert (answer.status_code, answer.json()["code"]) == (415, "content-type-missing")
+    assert "Content-Type: application/json" in answer.json()["remedy"]
+    assert client.post("/room/orders", content=b"{", headers={"Content-Type": "application/json"}).status_code == 422
+
+
 def test_an_unknown_path_and_an_unknown_method_are_problems_too(client: httpx.Client):
     nowhere, method = client.get("/nowhere"), client.delete("/room/orders")
     assert (nowhere.status_code, nowhere.json()["code"]) == (404, "no-such-route")

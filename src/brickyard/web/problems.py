@@ -36,6 +36,7 @@ STATUS_BY_CODE = {
     "workspace-unauthorized": 502,  # our own login to the workspace, not the client's to us
     "host-unknown": 421,
     "body-too-large": 413,
+    "content-type-missing": 415,
 }
 _CODES = {401: "token-missing", 404: "no-such-route", 405: "no-such-route", 413: "body-too-large"}
 
@@ -91,10 +92,17 @@ def _on_refusal(request: Request, error: Exception) -> JSONResponse:
 
 def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    if not _is_json(request) and any(e["loc"] == ("body",) for e in error.errors()):
+        return respond(request, SpecInvalid("the body is not sent as JSON", code="content-type-missing"))
     problems = tuple(Problem(e["msg"], where=".".join(map(str, e["loc"]))) for e in error.errors())
     return respond(
         request, SpecInvalid(f"the request has {len(problems)} fault(s)", remedy="mend each", problems=problems)
     )
+
+
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
 def _on_http(request: Request, error: Exception) -> JSONResponse:
