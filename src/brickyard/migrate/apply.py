@@ -18,7 +18,7 @@ from brickyard.migrate.model.runs import (
     SubmitRun,
 )
 from brickyard.migrate.observe import Eyes
-from brickyard.migrate.plan.steps import EXPIRES, FOLDER, MARK, PREFIX, clone_sql, view_sql
+from brickyard.migrate.plan.steps import EXPIRES, FOLDER, MARK, ONTO, PREFIX, clone_sql, view_sql
 from brickyard.workspace import translated
 
 if TYPE_CHECKING:
@@ -96,8 +96,12 @@ def _look_clone(client: WorkspaceClient, step: CloneTable) -> Result | None:
             found = client.tables.get(_plain(step.target))
     except NotFound:
         return None
-    ours = (found.properties or {}).get(MARK) == step.mark
-    return {"version": step.version, "before": step.before} if ours else None
+    return _cloned(step) if (found.properties or {}).get(MARK) == step.mark else None
+
+
+def _cloned(step: CloneTable) -> Result:
+    """What to remember of a clone: its version, and what it has replaced where the place is not the run's own."""
+    return {"version": step.version} | ({"before": step.before} if step.key.startswith(ONTO) else {})
 
 
 def _plain(name: TableName) -> str:
@@ -117,7 +121,7 @@ def perform(eyes: Eyes, step: Step) -> Result:
             _create_volume(eyes.client, step)
         case CloneTable():
             eyes.sql(clone_sql(step))
-            return {"version": step.version, "before": step.before}
+            return _cloned(step)
         case CreateView():
             eyes.sql(view_sql(step))
         case ImportNotebook():
