@@ -160,9 +160,9 @@ def build(place: Place, stack: ExitStack) -> Parts:
     unity_ = Unity(store, lambda statement, principal: _run_sql(sql(), statement, principal), workspace_id)
     rows = place.folder("settings")
     houses = Warehouses(Documents(rows / "warehouses.json"), f"{workspace_id:016x}", place.owner, place.port)
-    statements_ = Statements(sql, houses, place.host)
-    stack.callback(statements_.close)
     runs = Runs(Surfaces(place.host, place.home, os.environ), tokens, files)
+    statements_ = Statements(sql, houses, place.host, runs.origin)
+    stack.callback(statements_.close)
     return Parts(
         tokens=tokens,
         control=Control(Faults(), RequestLog()),

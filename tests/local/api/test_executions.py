@@ -19,7 +19,7 @@ from brickyard.local.api.errors import ApiError
 from brickyard.local.api.executions import CHUNK_BYTES, Order, Statements, paged
 from brickyard.local.api.tokens import Principal
 from brickyard.local.api.warehouses import Warehouses
-from brickyard.local.sql.model import Parameter, Result, ResultColumn, SqlError, SqlSession
+from brickyard.local.sql.model import Origin, Parameter, Result, ResultColumn, SqlError, SqlSession
 
 OWNER = Principal("owner@local", owner=True)
 ONE = Result((ResultColumn("a", "INT", "INT", 0),), pa.table({"a": [1]}))
@@ -52,7 +52,7 @@ def engine() -> Scripted:
 @pytest.fixture
 def statements(tmp_path: Path, engine: Scripted) -> Iterator[Statements]:
     houses = Warehouses(Documents(tmp_path / "w.json"), "w", "owner@local", 1)
-    found = Statements(lambda: engine, houses, "http://127.0.0.1:1")
+    found = Statements(lambda: engine, houses, "http://127.0.0.1:1", lambda _: Origin())
     yield found
     found.close()
 

@@ -231,6 +231,24 @@ def test_the_sdk_in_a_notebook_is_the_runs_own_principal(bench):
     assert json.loads(output.notebook_output.result) == ["owner@local", True, []]
 
 
+def test_statements_that_a_notebook_sends_are_its_runs_in_the_history(bench):
+    text = source(
+        "from databricks.sdk import WorkspaceClient\nfrom databricks.sdk.runtime import *\nw = WorkspaceClient()\n"
+        "warehouse = next(iter(w.warehouses.list())).id\n"
+        "made = w.statement_execution.execute_statement('CREATE TABLE default.sent AS SELECT 1 AS a', warehouse)\n"
+        "dbutils.notebook.exit(made.status.state.value)",
+    )
+    run, output = bench.run(text)
+    assert output.notebook_output.result == "SUCCEEDED"
+    warehouse = next(iter(bench.client.warehouses.list())).id
+    asked = bench.client.statement_execution.execute_statement("DESCRIBE HISTORY default.sent", warehouse)
+    (commit,) = asked.result.data_array
+    found = dict(zip((column.name for column in asked.manifest.schema.columns), commit, strict=True))
+    status = bench.client.workspace.get_status(run.tasks[0].notebook_task.notebook_path)
+    assert json.loads(found["job"])["jobRunId"] == str(run.run_id)
+    assert json.loads(found["notebook"]) == {"notebookId": str(status.object_id)}
+
+
 def test_secrets_are_blotted_out_of_everything_that_is_shown(bench):
     if "local" not in {s.name for s in bench.client.secrets.list_scopes()}:
         bench.client.secrets.create_scope("local")

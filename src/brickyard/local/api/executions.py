@@ -22,7 +22,7 @@ from brickyard.local.api.warehouses import Warehouses
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from brickyard.local.sql.model import Parameter, Result, SqlSession
+    from brickyard.local.sql.model import Origin, Parameter, Result, SqlSession
 
 log = logging.getLogger(__name__)
 INLINE_BYTES = 25 * 1024 * 1024
@@ -105,11 +105,17 @@ class Pages:
 
 
 class Statements:
-    """The statements of a workspace, the last ones with their results."""
+    """The statements of a workspace, the last ones with their results.
 
-    def __init__(self, engine: Callable[[], Engine], warehouses: Warehouses, host: str) -> None:
+    *origin* says on behalf of what a run's token acts.
+    """
+
+    def __init__(
+        self, engine: Callable[[], Engine], warehouses: Warehouses, host: str, origin: Callable[[int], Origin]
+    ) -> None:
         self.warehouses = warehouses
         self.host = host
+        self.origin = origin
         self._engine = engine
         self._key = secrets.token_bytes(32)
         self._lock = threading.Lock()

@@ -108,6 +108,8 @@ def delete_session(statements: Statements, call: Call) -> Answer:
 def _order(statements: Statements, call: Call) -> Order:
     body = call.body()
     session = _session_of(statements, call.principal, body)
+    if call.principal.run is not None:
+        session.origin = statements.origin(call.principal.run)
     warehouse_id = field_text(
         body, "warehouse_id", statements.warehouses.default_id if body.get("session_id") else None
     )
