@@ -112,6 +112,13 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {
     "SHOW CATALOGS LIKE 'a*'": ("SHOW", {"what": "CATALOGS", "like": "a*"}),
     "SHOW DATABASES": ("SHOW", {"what": "SCHEMAS"}),
     "SHOW SCHEMAS IN c LIKE 'x'": ("SHOW", {"what": "SCHEMAS", "name": "c", "like": "x"}),
+    "SHOW SCHEMAS IN CATALOG c LIKE 'x'": ("SHOW", {"what": "SCHEMAS", "name": "c", "like": "x"}),
+    "SHOW SCHEMAS IN catalog LIKE 'x'": ("SHOW", {"what": "SCHEMAS", "name": "catalog", "like": "x"}),
+    "SHOW TABLES IN CATALOG c SCHEMA LIKE 's' LIKE 'x'": (
+        "SHOW",
+        {"what": "TABLES", "name": "c", "schema_like": "s", "like": "x"},
+    ),
+    "SHOW TABLES IN catalog.s": ("SHOW", {"what": "TABLES", "name": "catalog.s"}),
     "SHOW TABLES": ("SHOW", {"what": "TABLES"}),
     "SHOW TABLES FROM a.b 'x*'": ("SHOW", {"what": "TABLES", "name": "a.b", "like": "x*"}),
     "SHOW TABLE EXTENDED IN a LIKE 'x'": ("SHOW", {"what": "TABLE EXTENDED", "name": "a", "like": "x"}),

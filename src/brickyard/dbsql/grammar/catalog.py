@@ -92,11 +92,23 @@ def _show_list(c: Clauses) -> str:
     if what in _SHOW_OF_TABLE:
         _show_of_table(c, what)
     elif r.take_any("IN", "FROM"):
-        c.name(Kind.CATALOG if what == "SCHEMAS" else Kind.SCHEMA)
+        c.name(Kind.CATALOG if _takes_catalog_word(c) or what == "SCHEMAS" else Kind.SCHEMA)
+    if r.take("SCHEMA"):
+        r.take("LIKE")
+        c.args["schema_like"] = r.take_string()
     r.take("LIKE")
     if (pattern := r.take_string()) is not None:
         c.args["like"] = pattern
     return what
+
+
+def _takes_catalog_word(c: Clauses) -> bool:
+    """Read the word CATALOG before a catalog's name; alone it is the name itself."""
+    r = c.r
+    if r.here != "CATALOG" or not r.is_name(r.at + 1) or r.token(r.at + 1).word == "LIKE":
+        return False
+    r.at += 1
+    return True
 
 
 def _show_of_table(c: Clauses, what: str) -> None:

@@ -6,6 +6,7 @@ import fnmatch
 import json
 from collections.abc import Callable, Iterable
 
+from brickyard.dbsql.model import Kind as Named
 from brickyard.dbsql.model import Reference
 from brickyard.kernel.names import quote, quote_if_needed
 from brickyard.local.catalog.model import CatalogError, Kind, Table, TableType
@@ -32,9 +33,9 @@ def show(call: Call) -> Result:
         raise catalog_error(error) from error
 
 
-def _matching(call: Call, names: Iterable[str]) -> list[str]:
+def _matching(call: Call, names: Iterable[str], argument: str = "like") -> list[str]:
     """Filter by LIKE, where `*` stands for anything and `|` for or."""
-    pattern = call.get("like", str)
+    pattern = call.get(argument, str)
     if pattern is None:
         return list(names)
     choices = pattern.lower().replace("%", "*").split("|")
@@ -53,25 +54,33 @@ def _schemas(call: Call) -> Result:
     return call.rows({"databaseName": "string"}, [[name] for name in names])
 
 
-def _listed(call: Call) -> tuple[str, list[Table]]:
+def _listed(call: Call) -> list[Table]:
+    tables = [t for catalog, schema in _places(call) for t in call.shop.store.tables(catalog, schema)]
+    wanted = set(_matching(call, (t.name for t in tables)))
+    return [t for t in tables if t.name in wanted]
+
+
+def _places(call: Call) -> list[tuple[str, str]]:
+    """The schemas that are listed: one, or all of `IN CATALOG` that its SCHEMA LIKE leaves."""
+    reference = call.get("name", Reference)
+    if reference is not None and reference.kind is Named.CATALOG:
+        catalog = ".".join(literal_parts(reference))
+        names = (s.name for s in call.shop.store.schemas(catalog))
+        return [(catalog, name) for name in _matching(call, names, "schema_like") if name != INFORMATION_SCHEMA]
     catalog, schema = call.schema_name()
     if schema == INFORMATION_SCHEMA:
         call.shop.store.schema(catalog, schema)
-    tables = call.shop.store.tables(catalog, schema)
-    wanted = set(_matching(call, (t.name for t in tables)))
-    return schema, [t for t in tables if t.name in wanted]
+    return [(catalog, schema)]
 
 
 def _tables(call: Call) -> Result:
-    schema, tables = _listed(call)
-    rows = [(schema, t.name, False) for t in tables]
+    rows = [(t.key[1], t.name, False) for t in _listed(call)]
     rows += [("", name, True) for name in _matching(call, sorted(call.session.temp_views))]
     return call.rows({"database": "string", "tableName": "string", "isTemporary": "boolean"}, rows)
 
 
 def _views(call: Call) -> Result:
-    schema, tables = _listed(call)
-    rows = [(schema, t.name, False, False) for t in tables if t.table_type is TableType.VIEW]
+    rows = [(t.key[1], t.name, False, False) for t in _listed(call) if t.table_type is TableType.VIEW]
     rows += [("", name, True, False) for name in _matching(call, sorted(call.session.temp_views))]
     columns = {"namespace": "string", "viewName": "string", "isTemporary": "boolean", "isMaterialized": "boolean"}
     return call.rows(columns, rows)
