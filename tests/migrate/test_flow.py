@@ -22,8 +22,10 @@ from brickyard.kernel.errors import Conflict, GuardRefused, Interrupted, NotFoun
 from brickyard.kernel.names import TableName
 from brickyard.local import LocalWorkspace
 from brickyard.migrate import flow, observe
-from brickyard.migrate.model.runs import RunRequest
+from brickyard.migrate.model.inputs import Source
+from brickyard.migrate.model.runs import NotebookSource, RunRequest
 from brickyard.migrate.observe import Eyes
+from brickyard.migrate.plan import plan_notebooks
 from brickyard.queue import Queue
 from brickyard.settings import Settings
 from brickyard.workspace import Workspaces
@@ -468,6 +470,20 @@ def test_a_plan_that_has_changed_is_refused(house: Context, request_for: Request
     known = flow.preview(request).hash
     with pytest.raises(GuardRefused, match="the plan is"):
         flow.submit(house, request_for({"a.sql": SUMMARY + "-- more"}, plan_hash=known))
+
+
+def test_the_hash_of_a_notebook_is_that_of_its_plan_alone_whatever_it_runs(house: Context):
+    main, child = "# Databricks notebook source\n# MAGIC %run ./b", "# Databricks notebook source\nx = 1"
+    sent = [
+        NotebookSource(path="a.py", content=base64.b64encode(main.encode())),
+        NotebookSource(path="b.py", content=base64.b64encode(child.encode()), child=True),
+    ]
+    request = RunRequest(notebooks=tuple(sent))
+    plan = plan_notebooks(
+        [Source("a.py", main.encode())], flow.options(request), beside=[Source("b.py", child.encode())]
+    )
+    queued = flow.submit(house, request.model_copy(update={"plan_hash": plan.hash}))
+    assert list(queued.runs) == ["a.py"]
 
 
 @pytest.mark.parametrize("path", ["../a.sql", "/etc/a.sql", "a//b.sql", "a\\b.sql", "a\0.sql"])

@@ -9,9 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from brickyard.cli import run
 from brickyard.kernel.explain import explanations
+from brickyard.migrate.cli import app
+from brickyard.migrate.model.inputs import PlanOptions, Source
+from brickyard.migrate.model.nouns import Verdict
+from brickyard.migrate.model.pack import read_pack
+from brickyard.migrate.model.runs import RunRequest
+from brickyard.migrate.plan import plan_notebooks
 from brickyard.migrate.plan.document import FORMAT
 
 LEGACY = "va_alms_prd"
@@ -110,6 +117,33 @@ def test_a_folder_is_planned_the_same_by_several_processes(folder: Path, capsys:
         assert call("plan", folder, "--offline", "--workers", workers, "--output", "json") == 0
         hashes.append(document(capsys)["hash"])
     assert hashes[0] == hashes[1]
+
+
+def test_proofs_do_not_change_the_hash_unless_they_change_what_is_applied():
+    source = Source("n.sql", b"TRUNCATE TABLE d.t;\nINSERT INTO d.t SELECT 1")
+    chosen = PlanOptions(read_pack("velocity"))
+    plain = plan_notebooks([source], chosen)
+    groups = {edit.group for edit in plain.notebooks[0].edits}
+    proven = plan_notebooks([source], chosen, verdicts=dict.fromkeys(groups, Verdict.PROVEN))
+    refuted = plan_notebooks([source], chosen, verdicts=dict.fromkeys(groups, Verdict.COUNTEREXAMPLE))
+    assert {edit.verdict for edit in proven.notebooks[0].edits} == {Verdict.PROVEN}
+    assert plain.hash == proven.hash
+    assert plain.hash != refuted.hash
+
+
+def test_one_is_not_many(folder: Path, capsys: pytest.CaptureFixture[str]):
+    call("plan", folder / "good.py", "--offline")
+    assert "1 notebook: 1 ready\n1 reference, 1 of 1 edit applied\n" in capsys.readouterr().out
+
+
+def test_the_rules_are_the_same_at_both_doors():
+    defaults = {
+        parameter.default
+        for c in get_command(app).commands.values()
+        for parameter in c.params
+        if parameter.name == "rules"
+    }
+    assert defaults == {RunRequest(path="/a").rules}
 
 
 def test_options_give_rules_mapping_and_values(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -42,6 +42,7 @@ def test_edits_are_proven_on_generated_rows_and_nothing_stays(tmp_path: Path):
     applied = {(edit.rule, edit.verdict.value) for edit in made.notebooks[0].edits if edit.applied}
     assert applied == {("truncate-insert", "proven"), ("alms", "proven")}
     assert before == after
+    assert made.hash == first.hash
 
 
 def test_a_proof_without_a_workspace_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

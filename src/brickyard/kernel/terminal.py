@@ -124,6 +124,11 @@ def error_document(error: BrickyardError) -> dict[str, object]:
     return {"error": fields | {"problems": plain(error.problems), "exit_code": error.exit_code}}
 
 
+def plural(number: int, word: str) -> str:
+    """Write a number with its noun."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
 @contextmanager
 def progress() -> Iterator[Report]:
     """Show reported steps on stderr: one live line on a terminal, a line now and then elsewhere."""

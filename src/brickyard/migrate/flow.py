@@ -30,7 +30,7 @@ from brickyard.kernel.errors import (
 )
 from brickyard.kernel.names import TableName
 from brickyard.kernel.progress import Report, Step, silent
-from brickyard.kernel.terminal import plain
+from brickyard.kernel.terminal import plain, plural
 from brickyard.migrate import apply, observe, report, store, trail
 from brickyard.migrate.journal import Work
 from brickyard.migrate.model.inputs import PlanOptions, Source, parse_mapping
@@ -200,16 +200,25 @@ def _refuse_unusable(source: StoredSource) -> None:
 
 def _collisions(request: RunRequest, sources: Sequence[StoredSource]) -> dict[str, list[dict[str, Any]]]:
     """Plan the batch as a whole for what no notebook shows alone: two that map different objects to one name."""
-    if len(sources) == 1 and request.plan_hash is None:
+    if request.plan_hash is not None:
+        _expect_hash(request, sources)
+    if len(sources) == 1:
         return {}
     whole = plan_notebooks([Source(s.path, s.content) for s in sources], options(request))
-    if request.plan_hash not in (None, whole.hash):
+    return {p.path: [plain(f) for f in p.findings if f.code == "mapping-collision"] for p in whole.notebooks}
+
+
+def _expect_hash(request: RunRequest, sources: Sequence[StoredSource]) -> None:
+    """Refuse what is not planned as it was when it was looked at; notebooks that are only run by others do not count."""
+    own = [Source(s.path, s.content) for s in sources if not s.child]
+    beside = [Source(s.path, s.content) for s in sources if s.child]
+    found = plan_notebooks(own, options(request), beside=beside).hash
+    if found != request.plan_hash:
         raise GuardRefused(
-            f"the plan is {whole.hash} now, not {request.plan_hash}: a notebook, the rules or the mapping have changed",
+            f"the plan is {found} now, not {request.plan_hash}: a notebook, the rules or the mapping have changed",
             code="plan-changed",
             remedy="look at the plan again",
         )
-    return {p.path: [plain(f) for f in p.findings if f.code == "mapping-collision"] for p in whole.notebooks}
 
 
 def _chosen(tx: Connection, batch: Batch, sources: Iterable[StoredSource]) -> list[str]:
@@ -339,7 +348,7 @@ def _planned(work: Work) -> Planned:
     planned = rehearse.plan_closure(sources, work.run.path, chosen)
     work.keep(plan=report.plan_document(planned.main))
     applied = sum(edit.applied for edit in planned.main.edits)
-    words = f"planned: {report.plural(applied, 'edit')}, {report.plural(len(planned.main.findings), 'finding')}"
+    words = f"planned: {plural(applied, 'edit')}, {plural(len(planned.main.findings), 'finding')}"
     work.once("plan", lambda: {"told": words})
     return planned
 
@@ -361,7 +370,7 @@ def _observed(work: Work, found: Sequence[Pair], planned: Planned) -> World:
 
     def look() -> dict[str, Any]:
         world = observe.world(work.eyes, found, work.context.clock(), planned.canonical)
-        words = f"looked at {report.plural(len(world.objects) + len(world.functions), 'object')}"
+        words = f"looked at {plural(len(world.objects) + len(world.functions), 'object')}"
         return {"told": words, "world": _WORLD.dump_python(world, mode="json")}
 
     return _WORLD.validate_python(work.once("observe", look)["world"])
@@ -375,7 +384,7 @@ def _checked(work: Work, planned: Planned, found: Sequence[Pair], world: World) 
     checked = replace(checked, findings=(*checked.findings, *_shared_findings(work, planned)))
     halts = (*(f for f in planned.main.findings if f.severity is Severity.HALT), *checked.halts)
     work.keep(preflight=checked)
-    words = f"checked {report.plural(len(checked.rows), 'object')}: {report.plural(len(halts), 'critical finding')}"
+    words = f"checked {plural(len(checked.rows), 'object')}: {plural(len(halts), 'critical finding')}"
     work.once("check", lambda: {"told": words})
     if halts:
         more = f" (and {len(halts) - 1} more)" if len(halts) > 1 else ""
@@ -419,7 +428,7 @@ def _proved(work: Work, planned: Planned, world: World, place: Place) -> Planned
             work.perform(step)
         rulings = plain(proof.settle(trials, lambda statement: work.eyes.sql(statement).values))
         proven = sum(ruling["verdict"] == Verdict.PROVEN for ruling in rulings.values())
-        return {"told": f"proved {proven} of {report.plural(len(rulings), 'rewrite')}", "rulings": rulings}
+        return {"told": f"proved {proven} of {plural(len(rulings), 'rewrite')}", "rulings": rulings}
 
     rulings = work.once("prove", settle)["rulings"]
     verdicts = {group: Verdict(ruling["verdict"]) for group, ruling in rulings.items()}
@@ -531,7 +540,7 @@ def _compared(
     def all_of_them() -> dict[str, Any]:
         kept = tuple(one(pair) for pair in found if pair.writes and pair.kind is not Kind.FUNCTION)
         equal = sum(c.outcome is Outcome.RECONCILED for c in kept)
-        words = f"{equal} of {report.plural(len(kept), 'table')} reconciled"
+        words = f"{equal} of {plural(len(kept), 'table')} reconciled"
         return {"told": words, "tables": _COMPARISONS.dump_python(kept, mode="json")}
 
     return _COMPARISONS.validate_python(work.once("reconcile", all_of_them)["tables"])

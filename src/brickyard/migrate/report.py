@@ -16,7 +16,7 @@ from itertools import zip_longest
 from typing import Any
 
 from brickyard.kernel.assets import read_text
-from brickyard.kernel.terminal import plain
+from brickyard.kernel.terminal import plain, plural
 from brickyard.migrate.model.nouns import NotebookPlan
 from brickyard.migrate.plan import document as documents
 from brickyard.migrate.plan.isolate import replaced
@@ -332,11 +332,6 @@ def lasted(duration: float | None) -> str:
         return "–"
     minutes, rest = divmod(duration, 60)
     return f"{int(minutes)} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
-
-
-def plural(number: int, word: str) -> str:
-    """Write a number with its noun."""
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 # ── the terminal ─────────────────────────────────────────────────────────────────────────────────────────────────────

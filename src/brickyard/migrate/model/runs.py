@@ -41,7 +41,7 @@ class RunRequest(BaseModel):
     origin: str = Field(
         "", description="Where inline notebooks come from; the same notebook of one origin runs once at a time."
     )
-    rules: str = Field("default", description="Name of a shipped rule pack.")
+    rules: str = Field("velocity", description="Name of a shipped rule pack.")
     rules_text: str | None = Field(None, description="A rule pack's YAML text, instead of a shipped one.")
     mapping: str | None = Field(None, description="Table mappings as CSV text.")
     params: dict[str, str] = Field(default_factory=dict, description="Widget values.")

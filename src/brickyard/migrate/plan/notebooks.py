@@ -256,12 +256,17 @@ def _summary(plans: Sequence[NotebookPlan], refused: Sequence[Finding]) -> dict[
 
 
 def _hash(plans: Sequence[NotebookPlan], options: PlanOptions) -> str:
-    """A digest of the plan and of the bytes it was made from."""
+    """A digest of what the plan does and of the bytes it was made from."""
     digest = hashlib.sha256(options.runtime.encode())
     for plan in plans:
-        digest.update(json.dumps(document(plan), sort_keys=True, ensure_ascii=False).encode())
+        digest.update(json.dumps(_without_verdicts(document(plan)), sort_keys=True, ensure_ascii=False).encode())
         digest.update(hashlib.sha256(plan.original_bytes).digest())
     return digest.hexdigest()
+
+
+def _without_verdicts(made: dict[str, Any]) -> dict[str, Any]:
+    """A notebook's document without what proofs have shown: a plan is the same as long as it does the same."""
+    return made | {"edits": [{k: v for k, v in edit.items() if k != "verdict"} for edit in made["edits"]]}
 
 
 # Parts of a draft

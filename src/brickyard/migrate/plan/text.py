@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import unified_diff
 from itertools import chain
 
-from brickyard.kernel.terminal import table
+from brickyard.kernel.terminal import plural, table
 from brickyard.migrate.model.nouns import Edit, NotebookPlan, Plan
 from brickyard.migrate.plan.worklist import WorkItem
 
@@ -80,5 +80,6 @@ def _refused(plan: Plan) -> Iterator[str]:
 def _totals(plan: Plan) -> str:
     summary = plan.summary
     outcomes = ", ".join(f"{count} {name}" for name, count in summary["outcomes"].items())
-    counts = f"{summary['references']} references, {summary['applied']} of {summary['edits']} edits applied"
-    return f"{summary['notebooks']} notebooks: {outcomes}\n{counts}\nplan {plan.hash}"
+    references, edits = plural(summary["references"], "reference"), plural(summary["edits"], "edit")
+    notebooks = plural(summary["notebooks"], "notebook")
+    return f"{notebooks}: {outcomes}\n{references}, {summary['applied']} of {edits} applied\nplan {plan.hash}"
