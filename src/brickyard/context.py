@@ -1,4 +1,4 @@
-"""The four things a flow may touch: the workspaces, the metadata, the queue and the clock."""
+"""What a flow may touch: the workspaces, the metadata, the queue and the clock; and who acts."""
 
 from __future__ import annotations
 

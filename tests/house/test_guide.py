@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
@@ -45,6 +45,7 @@ from brickyard.migrate.model.runs import (
     RowDifference,
     RunRequest,
     RunStatus,
+    Step,
     TableComparison,
     TaskResult,
 )
@@ -236,3 +237,7 @@ def test_pictures_are_small():
     assert {
         p.name: p.stat().st_size // 1024 for p in (TOP / "docs/images").iterdir() if p.stat().st_size > 400_000
     } == {}
+
+
+def test_the_guide_names_every_step_of_the_audit_trail():
+    assert missing((step.__name__ for step in get_args(Step)), "The audit trail") == []
