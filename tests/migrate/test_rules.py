@@ -87,6 +87,7 @@ def test_a_rewrite_that_does_not_exist_is_refused():
         ("name: a\nname: b\n", 'mine.yaml:2:1: found duplicate key "name" with value "b" (original value: "a")'),
         ("a: &x 1\nb: *x\n", "mine.yaml:1:1: aliases (`*name`) are not accepted"),
         ("a: [1\n", "mine.yaml:2:1: expected ',' or ']', but got '<stream end>'"),
+        ("a: 1\nb: \x0b\n", "mine.yaml:2:4: the character '\\x0b' is not accepted in YAML"),
         ("just words\n", "mine.yaml:1:1: the file must hold a mapping of keys to values"),
     ],
 )

@@ -14,6 +14,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.reader import ReaderError
 
 from brickyard.kernel.errors import Problem, SpecInvalid
 
@@ -51,6 +52,10 @@ def _tree(name: str, text: str) -> CommentedMap:
         _refuse_marked(name, error)
     except MarkedYAMLError as error:
         _refuse_marked(name, error)
+    except ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, error.position - before.rfind("\n")
+        _refuse(name, line, column, f"the character {ascii(text[error.position])} is not accepted in YAML")
     if not isinstance(tree, CommentedMap):
         _refuse(name, 1, 1, "the file must hold a mapping of keys to values")
     return tree
