@@ -55,7 +55,7 @@ def _tree(name: str, text: str) -> CommentedMap:
     except ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, error.position - before.rfind("\n")
-        _refuse(name, line, column, f"the character {ascii(text[error.position])} is not accepted in YAML")
+        _refuse(name, line, column, f"the character {text[error.position]!a} is not accepted in YAML")
     if not isinstance(tree, CommentedMap):
         _refuse(name, 1, 1, "the file must hold a mapping of keys to values")
     return tree
