@@ -78,3 +78,8 @@ def _is_alive(pid: int) -> bool:
         return False
     with open(f"/proc/{pid}/stat") as stat:
         return stat.read().split(")")[-1].split()[0] != "Z"
+
+
+def test_a_struct_that_is_null_comes_back_as_null(engine):
+    sql = "SELECT IF(id = 0, struct(1 AS a, map('k', array('x')) AS b), NULL) AS s FROM range(2)"
+    assert engine.query(KEY, sql).to_pylist() == [{"s": {"a": 1, "b": [("k", ["x"])]}}, {"s": None}]

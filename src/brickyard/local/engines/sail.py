@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from brickyard.local.engines.model import EngineCancelled, EngineDied, EngineFailed, EngineKey
@@ -66,7 +66,7 @@ class SailEngine:
         session = self._session(key)
         try:
             with self._translated(), _tagged(session, tag):
-                return session.sql(sql).toArrow()
+                return _rows(session.sql(sql))
         except EngineFailed as error:
             if tag is not None and tag in self._cancelled:
                 raise EngineCancelled(error.kind, "the statement was cancelled") from error
@@ -208,6 +208,38 @@ def connect(address: str, key: EngineKey) -> SparkSession:
 def url(address: str, key: EngineKey) -> str:
     """The connection string of a session."""
     return f"{address}/;user_id={quote(key.user, safe='@.')};session_id={key.identity}"
+
+
+def _rows(frame: Any) -> pa.Table:
+    """The rows of a query; as `toArrow`, which refuses a NULL struct whose fields the engine calls not null."""
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    schema = to_arrow_schema(frame.schema, error_on_duplicated_field_names_in_struct=True, timezone="UTC")
+    table, _ = frame._to_table()
+    return table.cast(nullable(schema))
+
+
+def nullable(schema: pa.Schema) -> pa.Schema:
+    """The schema with every field, also those in structs, lists and maps, allowed to be NULL."""
+    import pyarrow as pa
+
+    return pa.schema([_nullable(field) for field in schema])
+
+
+def _nullable(field: pa.Field) -> pa.Field:
+    return field.with_nullable(True).with_type(_nullable_type(field.type))
+
+
+def _nullable_type(type_: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    if pa.types.is_struct(type_):
+        return pa.struct([_nullable(field) for field in type_])
+    if pa.types.is_list(type_):
+        return pa.list_(_nullable(type_.value_field))
+    if pa.types.is_map(type_):
+        return pa.map_(type_.key_field, _nullable(type_.item_field))
+    return type_
 
 
 def _stop(session: SparkSession) -> None:
