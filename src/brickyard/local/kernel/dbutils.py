@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from brickyard.local.kernel.context import EntryPoint, NotebookContext
 from brickyard.local.kernel.control import NotebookExit, Unserved
 from brickyard.local.kernel.files import FileSystem
 from brickyard.local.kernel.server import Server
@@ -27,7 +28,17 @@ class NotebookUtils:
 
     server: Server
     folder: str
+    context: NotebookContext = field(default_factory=NotebookContext)
     poll_seconds: float = 0.1
+
+    @property
+    def entry_point(self) -> EntryPoint:
+        """Where `entry_point.getDbutils().notebook().getContext()` begins."""
+        return EntryPoint(self.context)
+
+    def getContext(self) -> NotebookContext:  # noqa: N802 - Databricks' spelling
+        """What is known of this run."""
+        return self.context
 
     def exit(self, value: object = "") -> None:
         """Stop the notebook; *value* becomes the run's result."""
@@ -147,6 +158,11 @@ class DbUtils:
     library: LibraryUtils = field(default_factory=LibraryUtils)
     credentials: Unserved = field(default_factory=lambda: _unserved("credentials", "files here need no credential"))
     data: Unserved = field(default_factory=lambda: _unserved("data", "use DataFrame.describe()"))
+
+    @property
+    def entry_point(self) -> EntryPoint:
+        """The other spelling of the way to the context."""
+        return self.notebook.entry_point
 
 
 def _unserved(name: str, way_out: str) -> Unserved:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brickyard.local.kernel.context import NotebookContext
 from brickyard.local.kernel.control import Cancelled, CellFailed, NotebookExit
 from brickyard.local.kernel.dbutils import DbUtils, JobUtils, NotebookUtils, SecretUtils, TaskValues
 from brickyard.local.kernel.files import FileSystem
@@ -38,6 +39,7 @@ class Task:
     arguments: tuple[str, ...]
     dbfs: Path
     workspace: Path
+    tags: Mapping[str, str]
 
 
 def run(order: Mapping[str, object]) -> int:
@@ -77,7 +79,7 @@ def _run_task(task: Task, folder: Path, recorder: Recorder, spark: SparkDoor) ->
     places.scratch.mkdir(exist_ok=True)
     dbutils = DbUtils(
         Widgets(task.parameters),
-        NotebookUtils(server, task.path.rpartition("/")[0]),
+        NotebookUtils(server, task.path.rpartition("/")[0], _context(task, server)),
         FileSystem(places, shower(recorder)),
         JobUtils(TaskValues(server)),
         SecretUtils(server, recorder.conceal),
@@ -89,6 +91,11 @@ def _run_task(task: Task, folder: Path, recorder: Recorder, spark: SparkDoor) ->
         _run_file(task, kernel)
     else:
         kernel.run(task.path)
+
+
+def _context(task: Task, server: Server) -> NotebookContext:
+    where = {"notebook_path": task.path, "api_url": server.host, "api_token": server.token}
+    return NotebookContext(task.tags, where)
 
 
 class SparkDoor:
@@ -161,6 +168,7 @@ def _read_task(value: object) -> Task:
         tuple(map(str, arguments)) if isinstance(arguments, list) else (),
         Path(str(given["dbfs"])),
         Path(str(given["workspace"])),
+        _texts(given.get("tags")),
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from brickyard.local.api.errors import ApiError
 from brickyard.local.api.routes import field_number, field_object, field_text
 from brickyard.local.api.tokens import Principal, Tokens
-from brickyard.local.files.workspace import Kind, WorkspaceFiles, workspace_path
+from brickyard.local.files.workspace import Entry, Kind, WorkspaceFiles, workspace_path
 from brickyard.local.runs.model import Attempt, JsonObject, Life, Outcome, Run, TaskKind, TaskSpec, now_ms
 from brickyard.local.runs.parameters import Surroundings, compare, resolve
 from brickyard.local.runs.processes import Order, Processes, scrubbed
@@ -102,6 +102,7 @@ class Launcher:
             **_parameters_of(attempt.resolved),
             "dbfs": str(self.surfaces.home / "dbfs"),
             "workspace": str(self.files.root),
+            "tags": _tags(run, attempt, entry, self.surfaces.host),
         }
         environment = self._environment(run, attempt, folder)
         self.processes.start(Order(attempt.task_run_id, str(folder), environment, work))
@@ -118,6 +119,20 @@ class Launcher:
             "DATABRICKS_RUNTIME_VERSION": RUNTIME_VERSION,
             "IS_SERVERLESS": "TRUE",
         }
+
+
+def _tags(run: Run, attempt: Attempt, entry: Entry, host: str) -> JsonObject:
+    """What a notebook's context says of its run."""
+    return {
+        "user": run.run_as,
+        "jobId": str(run.job_id),
+        "jobName": run.name,
+        "multitaskParentRunId": str(run.run_id),
+        "runId": str(attempt.task_run_id),
+        "taskKey": attempt.task_key,
+        "notebookId": str(entry.object_id),
+        "browserHostName": host.removeprefix("http://"),
+    }
 
 
 def _source_of(kind: TaskKind, body: JsonObject) -> tuple[str, Kind]:
