@@ -19,7 +19,7 @@ HOUSE = {
 }
 ROOM = {
     *("__init__", "model", "plan", "observe", "apply", "tables", "store", "flow"),
-    *("api", "cli", "tasks", "job", "journal", "trail", "report", "assets"),
+    *("api", "cli", "tasks", "job", "attempt", "journal", "trail", "report", "assets"),
 }
 BANNED_NAMES = {"utils", "helpers", "common", "base", "manager", "service"}
 SPEAKS_OF_SERVICES = {"local"}  # its parts are the services of the Databricks API
