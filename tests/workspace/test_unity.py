@@ -151,6 +151,8 @@ def test_an_external_table_is_registered_and_dropped_without_its_files(
     client.tables.delete(made.full_name)
     assert client.tables.exists(made.full_name).table_exists is False
     assert client.tables.exists(f"{schema}.donor").table_exists is True
+    target.sql(f"DROP TABLE {schema}.donor")
+    target.sql(f"DROP VOLUME {schema}.files")
     assert source.table_id == client.tables.get(table).table_id
 
 
