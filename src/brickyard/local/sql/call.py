@@ -203,7 +203,12 @@ class Call:
             changes=self.changes,
             flush=self.shop.journal.flush,
             probe=lambda sql: self.query(sql).column_names,
+            moment=self._moment,
         )
+
+    def _moment(self, expression: str) -> int | None:
+        found = self.query(f"SELECT CAST({expression} AS TIMESTAMP)").column(0)[0].as_py()
+        return None if found is None else int(found.timestamp() * 1000)
 
     # --- results ----------------------------------------------------------------------------------------------------
 

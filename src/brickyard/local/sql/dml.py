@@ -22,6 +22,10 @@ from brickyard.local.sql.tables import sync
 from brickyard.local.sql.types import text_of
 from brickyard.notebooks.model import Span
 
+_PARTITION_VALUE = re.compile(
+    r"(`[^`]+`|\w+)\s*=\s*(?:(?:DATE|TIMESTAMP)\s*(?=['\"]))?('[^']*'|\"[^\"]*\"|[\w.+-]+)", re.IGNORECASE
+)
+
 
 def insert(call: Call) -> Result:
     """INSERT INTO, OVERWRITE, REPLACE WHERE, with a partition or a column list, by position or by name."""
@@ -89,7 +93,7 @@ def _static_partition(call: Call, before: Snapshot) -> dict[str, str | None]:
         return {}
     known = {name.lower() for name in before.partition_columns}
     found = {}
-    for name, value in re.findall(r"(`[^`]+`|\w+)\s*=\s*('[^']*'|\"[^\"]*\"|[\w.+-]+)", text):
+    for name, value in _PARTITION_VALUE.findall(text):
         column = name.strip("`").lower()
         if column not in known:
             raise SqlError("NON_PARTITION_COLUMN", f"PARTITION clause cannot contain the column `{column}`.", "42000")

@@ -15,7 +15,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     (r"unknown (table )?function", "UNRESOLVED_ROUTINE", "42883"),
     (r"number of column names .* does not match", "INSERT_COLUMN_ARITY_MISMATCH", "21S01"),
     (
-        r"cannot resolve attribute|missing from the schema|No field named|cannot resolve column",
+        r"cannot resolve attribute|missing from the schema|No field named|[Cc]annot resolve (UPDATE target )?column",
         "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION",
         "42703",
     ),

@@ -59,7 +59,11 @@ _QUERY_STARTS = frozenset(("SELECT", "WITH", "FROM", "VALUES", "TABLE"))
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """Renders one statement; *describe* answers what an information schema's view holds, *flush* readies system tables."""
+    """Renders one statement.
+
+    *describe* answers what an information schema's view holds, *flush* readies system tables, *probe* names the columns of
+    engine SQL, *moment* gives an expression's time in milliseconds since the epoch.
+    """
 
     store: CatalogStore
     places: Places
@@ -69,6 +73,7 @@ class Renderer:
     changes: Callable[[Table, Sequence[str]], pa.Table]
     flush: Callable[[], None]
     probe: Probe
+    moment: Callable[[str], int | None]
 
     def render(self, text: str, part: Span | None = None) -> str:
         """Return engine SQL for the text, or for *part* of it."""
@@ -110,7 +115,7 @@ class Renderer:
         source = f"delta.{quote(str(path))}"
         version = None
         if reference.version is not None:
-            version = existing_version(path, travel(path, reference.version.slice(text)))
+            version = existing_version(path, travel(path, reference.version.slice(text), self.moment))
             log.forget_checkpoint_hint(path)
             yield reference.version, ""
             source += f" VERSION AS OF {version}"
