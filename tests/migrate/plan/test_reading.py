@@ -159,6 +159,16 @@ def test_a_schema_given_by_option_holds_until_the_notebook_says_another():
     assert names(plan(text, "n.sql", schema="a")) == [("t", "a.t"), ("u", "b.u")]
 
 
+@pytest.mark.parametrize(
+    "write",
+    ["df.write.save(f())", "df.write.parquet(f())", 'open(f() + "/x.csv", "w")', "df.toPandas().to_csv(f())"],
+)
+def test_a_file_that_is_written_and_cannot_be_known_is_null_with_a_finding(write: str):
+    made = plan(f"import os\n\ndef f():\n    return os.environ['X']\n\n{write}")
+    assert [(r.original, r.kind.value, r.side.value) for r in made.references] == [(None, "path", "write")]
+    assert "path-unknown" in [code for code, _ in codes(made)]
+
+
 def test_files_are_paths():
     text = (
         'spark.read.parquet("/mnt/a")\ndf.write.csv("/mnt/b")\nopen("/dbfs/c", "w")\ndbutils.fs.cp("/mnt/d", "/mnt/e")'

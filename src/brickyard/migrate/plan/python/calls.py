@@ -197,7 +197,8 @@ def _report_path(
     for option in alternatives(value):
         for item in option.items if isinstance(option, Items) else (option,):
             text = as_text(item)
-            if isinstance(item, Text) and (not local or text.text.startswith(("/dbfs/", "/Volumes/"))):
+            unseen = side is Side.WRITE and not (isinstance(item, Text) and text.known)  # it may be anyone's file
+            if unseen or (isinstance(item, Text) and (not local or text.text.startswith(("/dbfs/", "/Volumes/")))):
                 machine.witness.path(text, frame.unit.place(node), side, verb)
 
 
