@@ -56,7 +56,7 @@ def _offered(cell: Cell, span: Span, zone: str, wanted: str, *, applied: bool) -
         severity=Severity.INFO,
         message=f"the session's time zone {'changes' if applied else 'could change'} from {zone} to {wanted}, "
         "which changes data: dates around midnight and casts of timestamps",
-        remedy="set `apply: true` for time-zone in the rule pack to accept it, or leave the zone as it is",
+        remedy="give time-zone `options: {apply: true}` in the rule pack to accept it, or leave the zone as it is",
         cell=cell.index,
         line=cell.source.count("\n", 0, span.start) + 1,
     )
