@@ -50,3 +50,61 @@ def test_a_column_that_is_not_there_is_named_in_an_update(table):
         table.run("UPDATE t SET nope = 1")
     assert (refused.value.error_class, refused.value.sql_state) == ("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", "42703")
     assert "nope" in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("sql_text", "rows"),
+    [
+        ("SELECT 'O''Brien', \"a\"\"b\", '''', '', 'a' 'b'", [["O'Brien", 'a"b', "'", "", "ab"]]),
+        ("SELECT 'it\\'s', r'a\\b'", [["it's", "a\\b"]]),
+        ("SELECT 2 MINUS SELECT 1", [[2]]),
+        ("SELECT iff(true, 1, 2), charindex('b', 'ab')", [[1, 2]]),
+        ("SELECT id, x FROM a, LATERAL explode(xs) AS e(x) ORDER BY x", [[1, "p"], [1, "q"]]),
+        ("SELECT id, x FROM a CROSS JOIN LATERAL explode(xs) AS e(x) WHERE x = 'q'", [[1, "q"]]),
+        ("SELECT id, e.col FROM a, LATERAL explode(a.xs) e ORDER BY 2", [[1, "p"], [1, "q"]]),
+        ("SELECT id, x FROM a, LATERAL explode_outer(xs) AS e(x) ORDER BY 1, 2", [[1, "p"], [1, "q"], [2, None]]),
+        ("SELECT id, n FROM a, LATERAL (SELECT id + 1 AS n) s ORDER BY id", [[1, 2], [2, 3]]),
+    ],
+)
+def test_the_engine_is_told_in_its_own_words(sql, sql_text, rows):
+    sql.run("CREATE TABLE a AS SELECT 1 AS id, array('p', 'q') AS xs UNION ALL SELECT 2, array()")
+    assert sql.rows(sql_text) == rows
+
+
+def test_a_doubled_quote_is_one_quote_wherever_it_stands(table):
+    table.run_all(
+        "INSERT INTO t VALUES (3, 'c''d')",
+        "UPDATE t SET name = 'e''f' WHERE name = 'c''d'",
+        "CREATE VIEW v AS SELECT id, 'g''h' AS g FROM t WHERE name = 'e''f'",
+        "CREATE FUNCTION f() RETURNS STRING RETURN 'i''j'",
+        "COMMENT ON TABLE t IS 'it''s'",
+    )
+    assert table.rows("SELECT id, g, f() FROM v") == [[3, "g'h", "i'j"]]
+    comment = "SELECT comment FROM information_schema.tables WHERE table_name = 't' AND table_schema = current_schema()"
+    assert table.rows(comment) == [["it's"]]
+    assert table.rows("EXECUTE IMMEDIATE 'SELECT ''x''''y'''") == [["x'y"]]
+
+
+def test_a_merge_may_name_the_columns_of_its_source(table):
+    table.run(
+        "MERGE INTO t USING (SELECT 1, 'z' UNION ALL SELECT 9, 'new') AS s(k, nm) ON t.id = s.k"
+        " WHEN MATCHED THEN UPDATE SET name = s.nm WHEN NOT MATCHED THEN INSERT (id, name) VALUES (s.k, s.nm)"
+    )
+    assert table.rows("SELECT * FROM t ORDER BY id") == [[1, "z"], [2, "b"], [9, "new"]]
+
+
+@pytest.mark.parametrize(
+    ("sql_text", "error"),
+    [
+        ("SELECT id, count(*) FROM t", "MISSING_AGGREGATION"),
+        ("SELECT upper(name), count(*) FROM t GROUP BY id", "MISSING_AGGREGATION"),
+        ("SELECT x.name FROM t, LATERAL (SELECT name FROM t AS i WHERE i.id = t.id) x", "LOCAL_UNSUPPORTED"),
+        ("WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT * FROM r", "LOCAL_UNSUPPORTED"),
+        ("SELECT name:a.b FROM t", "LOCAL_UNSUPPORTED"),
+        ("SELECT :a FROM t", "UNBOUND_SQL_PARAMETER"),
+    ],
+)
+def test_what_does_not_run_is_refused_by_its_right_name(table, sql_text, error):
+    with pytest.raises(SqlError) as refused:
+        table.run(sql_text)
+    assert refused.value.error_class == error

@@ -179,7 +179,7 @@ def _has_subquery(call: Call) -> bool:
 
 
 def _by_engine(call: Call, target: Target) -> Result:
-    sql = call.render()
+    sql = call.render_text(_with_named_source(call)) if call.verb == "MERGE" else call.render()
     with call.shop.ledger.authored(target.path, call.author) as written:
         call.query(sql)
     metrics: dict[str, int] = {}
@@ -189,6 +189,16 @@ def _by_engine(call: Call, target: Target) -> Result:
     for info in (action["commitInfo"] for action in actions if "commitInfo" in action):
         metrics |= {k: int(v) for k, v in info.get("operationMetrics", {}).items()}
     return call.changed(metrics)
+
+
+def _with_named_source(call: Call) -> str:
+    """The MERGE with `USING (…) AS s(a, b)` as a subquery, for an engine that takes no column names there."""
+    span = call.need("source", Span)
+    found = re.search(r"\)\s*(?:AS\s+)?(`[^`]+`|\w+)\s*\([^()]*\)\s*$", span.slice(call.text), re.IGNORECASE)
+    if found is None:
+        return call.text
+    source = f"(SELECT * FROM {span.slice(call.text)}) AS {found[1]}"
+    return f"{call.text[: span.start]}{source}{call.text[span.end :]}"
 
 
 def truncate(call: Call) -> Result:

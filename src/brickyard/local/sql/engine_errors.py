@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from brickyard.dbsql.parse import parse
 from brickyard.local.engines.model import EngineCancelled, EngineDied, EngineFailed
 from brickyard.local.sql.expand import syntax_error
-from brickyard.local.sql.model import SqlError
+from brickyard.local.sql.model import SqlError, unsupported
 
 _KNOWN: tuple[tuple[str, str, str], ...] = (
     (r"unknown (table )?function", "UNRESOLVED_ROUTINE", "42883"),
@@ -40,6 +40,7 @@ _STATES = {
 }
 _CONFLICT = re.compile(r"Failed to commit transaction|[Cc]onflict")
 _COLUMN = re.compile(r'Identifier\("([^"]*)"\)\]\) is missing from the schema')
+_UNGROUPED = re.compile(r'No field named (\S+\.)?"#\d+"')  # a column by the engine's own number: it was lost on the way
 _MAX_MESSAGE = 2000
 
 
@@ -63,6 +64,8 @@ def translate(error: EngineFailed, text: str) -> SqlError:
         return _syntax(found["found"], text)
     if found := _CLASSED.search(message):
         return SqlError(found[1], found[2], _STATES.get(found[1], "XX000"))
+    if _UNGROUPED.search(message):
+        return _ungrouped(message, text)
     if found := _COLUMN.search(message):
         name = f"A column, variable, or function parameter with name `{found[1]}` cannot be resolved."
         return SqlError("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", name, "42703")
@@ -74,6 +77,13 @@ def translate(error: EngineFailed, text: str) -> SqlError:
     if error.kind == "UnsupportedOperationException" or "not supported" in message or "not implemented" in message:
         return SqlError("LOCAL_UNSUPPORTED", f"The engine cannot run this: {message}", "0A000")
     return SqlError("SQL_EXECUTION_FAILED", message, "XX000")
+
+
+def _ungrouped(message: str, text: str) -> SqlError:
+    if re.search(r"\bLATERAL\b", text, re.IGNORECASE):
+        return unsupported("A LATERAL subquery that reads a table by an outer column", "write it as a join")
+    hint = "A column outside of aggregate functions is not in GROUP BY. Add it there, or use first() or any_value()."
+    return SqlError("MISSING_AGGREGATION", f"{hint} The engine says: {message}", "42803")
 
 
 def _syntax(found: str, text: str) -> SqlError:

@@ -5,6 +5,7 @@ Everything is done to text by spans and parsed again, until nothing is left but 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,7 +18,7 @@ from brickyard.kernel.errors import SpecInvalid
 from brickyard.kernel.names import quote, split_name
 from brickyard.local.catalog.model import DoesNotExist, Function, Table, TableType
 from brickyard.local.catalog.store import CatalogStore
-from brickyard.local.sql.model import Parameter, SqlError, SqlSession
+from brickyard.local.sql.model import Parameter, SqlError, SqlSession, unsupported
 from brickyard.local.sql.relations import (
     Use,
     Uses,
@@ -63,6 +64,20 @@ def syntax_error(text: str, statement: Statement) -> SqlError:
     )
 
 
+def doubled_quotes(text: str) -> str:
+    r"""Write the quote in `'it''s'` as `\'`, as long as before: the engine would join the two halves without it."""
+    marks = [
+        Span(left.end - 1, left.end)
+        for left, right in pairwise(tokens_of(text))
+        if left.kind is right.kind is TokenKind.STRING and left.end == right.start and _same_quotes(text, left, right)
+    ]
+    return replace_spans(text, [(mark, "\\") for mark in marks])
+
+
+def _same_quotes(text: str, left: Token, right: Token) -> bool:
+    return text[left.start] == text[right.start] and text[left.start] in "'\""
+
+
 def insert_first(text: str) -> str:
     """Write `WITH … INSERT INTO t SELECT …` as `INSERT INTO t WITH … SELECT …`, which is the same."""
     tokens = tokens_of(text)
@@ -90,7 +105,7 @@ def bind(text: str, parameters: Sequence[Parameter]) -> str:
     replacements = []
     for marker in find_markers(text):
         if marker.name.lower() not in named:
-            raise _unbound(marker.name)
+            raise _path_or_unbound(text, marker.span, marker.name)
         replacements.append((marker.span, named[marker.name.lower()]))
     questions = [t for t in tokens_of(text) if t.word == "?"] if unnamed else []
     if unnamed and len(questions) > len(unnamed):
@@ -101,6 +116,13 @@ def bind(text: str, parameters: Sequence[Parameter]) -> str:
 
 def _literal(parameter: Parameter) -> str:
     return literal(parameter.value, parameter.type or "STRING")
+
+
+def _path_or_unbound(text: str, span: Span, name: str) -> SqlError:
+    """`column:field` reads JSON on Databricks; apart from it a colon begins a parameter."""
+    if span.start and re.match(r"[\w)\]`'\"]", text[span.start - 1]):
+        return unsupported(f"The JSON path :{name}", f"use get_json_object(column, '$.{name}')")
+    return _unbound(name)
 
 
 def _unbound(name: str) -> SqlError:
@@ -307,6 +329,7 @@ def _called(
 def absolute(store: CatalogStore, text: str, catalog: str, schema: str) -> str:
     """Write every name of a view's or function's text in full, as looked up where it was made."""
     session = SqlSession("", admin=True, catalog=catalog, schema=schema)
+    text = doubled_quotes(text)
     statement = single(text)
     replacements = []
     for reference in statement.references:

@@ -15,7 +15,7 @@ from brickyard.dbsql.tokens import Token, TokenKind
 from brickyard.kernel.names import quote
 from brickyard.local.catalog.model import Table
 from brickyard.local.catalog.store import SYSTEM, CatalogStore
-from brickyard.local.sql import groups, using
+from brickyard.local.sql import gaps, groups, using
 from brickyard.local.sql.delta import log
 from brickyard.local.sql.delta.travel import existing_version, travel
 from brickyard.local.sql.expand import single, tokens_of
@@ -161,6 +161,7 @@ class Renderer:
     # --- what the engine's grammar lacks ----------------------------------------------------------------------------
 
     def _without_gaps(self, sql: str) -> str:
+        sql = gaps.closed(sql)
         words = {token.word for token in tokens_of(sql)}
         if "QUALIFY" in words:
             sql = self._without_qualify(sql)

@@ -34,6 +34,7 @@ from brickyard.local.sql.call import Call, Workshop, catalog_error
 from brickyard.local.sql.expand import (
     Expander,
     bind,
+    doubled_quotes,
     insert_first,
     known_columns,
     put_context,
@@ -173,6 +174,8 @@ class _Work:
         text = insert_first(bind(self.text, parameters) if parameters else self.text)
         statement = self._parsed(text)
         self.kind = statement.verb
+        if statement.verb not in _DEFINITIONS:
+            text = doubled_quotes(text)
         if statement.markers and statement.verb != "SCRIPT":
             text = bind(text, parameters)
         text = self._expanded(text, statement)
