@@ -150,3 +150,25 @@ CREATE OR REPLACE TEMP VIEW history AS SELECT k, s FROM velocity_analytics_found
 INSERT INTO velocity_analytics_foundation.current_row SELECT k, s FROM history
 """
     assert verdicts(planned(text), engine) == {"loyalty": {Verdict.PROVEN}}
+
+
+TRUNCATED = """-- Databricks notebook source
+TRUNCATE TABLE velocity_analytics_foundation.current_row{between}INSERT INTO velocity_analytics_foundation.current_row
+SELECT k, s FROM velocity_analytics_foundation.history
+"""
+
+
+@pytest.mark.parametrize("between", [";\n", "\n\n-- COMMAND ----------\n\n"], ids=["one cell", "two cells"])
+def test_a_truncate_and_insert_are_tried_together_wherever_they_stand(between: str, engine: Execute):
+    def overwriting(statement: str) -> Sequence[Sequence[Any]]:
+        """INSERT OVERWRITE as Spark documents it: the source is read first, then every row is replaced."""
+        head = "INSERT OVERWRITE TABLE "
+        if not statement.startswith(head):
+            return engine(statement.replace("TRUNCATE TABLE", "TRUNCATE"))
+        target, query = statement.removeprefix(head).split("\n", 1)
+        engine(f"CREATE OR REPLACE TEMP TABLE incoming AS {query}")
+        engine(f"DELETE FROM {target}")
+        return engine(f"INSERT INTO {target} FROM incoming")
+
+    found = verdicts(planned(TRUNCATED.format(between=between)), overwriting)
+    assert found["truncate-insert"] == {Verdict.PROVEN}

@@ -135,9 +135,9 @@ class _Place:
 
 
 def _local(edit: Edit, place: _Place) -> Span:
-    """An edit's span in the statement's text; what lies behind the statement (a semicolon, a line break) is cut off."""
+    """An edit's span in the statement's text; what lies around the statement (a semicolon, line breaks) is cut off."""
     span = edit.hunk.span.shift(-place.start)
-    return Span(span.start, min(span.end, len(place.text)))
+    return Span(max(span.start, 0), min(span.end, len(place.text)))
 
 
 def _places(plan: NotebookPlan) -> Iterator[_Place]:
@@ -148,7 +148,12 @@ def _places(plan: NotebookPlan) -> Iterator[_Place]:
                 temp |= {statement.temp_view} if statement.temp_view else set()
                 span = statement.span.shift(cell.body.start)
                 edits = (e for e in plan.edits if e.applied and e.hunk.cell == cell.index)
-                yield _Place(cell, statement, tuple(e for e in edits if span.start <= e.hunk.span.start < span.end))
+                yield _Place(cell, statement, tuple(e for e in edits if _concerns(e.hunk.span, span)))
+
+
+def _concerns(edit: Span, statement: Span) -> bool:
+    """Whether an edit changes a statement: it overlaps it, or inserts into it."""
+    return edit.overlaps(statement) or (edit.start == edit.end and statement.start <= edit.start <= statement.end)
 
 
 def _is_rename(edit: Edit) -> bool:
