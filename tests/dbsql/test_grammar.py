@@ -238,6 +238,7 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {
     "USE a": ("USE SCHEMA", {"name": "a"}),
     "USE IDENTIFIER(:s)": ("USE SCHEMA", {"name": ":s"}),
     "MSCK REPAIR TABLE a.b": ("MSCK", {"target": "a.b"}),
+    "FSCK REPAIR TABLE a.b DRY RUN": ("FSCK", {"target": "a.b"}),
     "CACHE LAZY TABLE a.b OPTIONS ('storageLevel' = 'DISK_ONLY')": (
         "CACHE",
         {"lazy": True, "target": "a.b", "options": {"storageLevel": "DISK_ONLY"}},

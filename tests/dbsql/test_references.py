@@ -272,6 +272,7 @@ STATEMENTS = {
     "restore a.b timestamp as of '2020-01-01'": ["a.b readwrite table"],
     "convert to delta parquet.`/x` partitioned by (d int)": ["parquet.`/x` readwrite path"],
     "msck repair table a.b sync partitions": ["a.b write table"],
+    "fsck repair table a.b dry run": ["a.b write table"],
     "refresh table a.b": ["a.b read relation"],
     "refresh a.b": ["a.b read relation"],
     "cache lazy table a.b": ["a.b read relation"],

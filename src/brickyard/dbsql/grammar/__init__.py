@@ -23,7 +23,7 @@ these, or a dict of strings. A key is absent where the statement does not say it
 | VACUUM | target, retain_hours, dry_run |
 | ANALYZE | target, columns, for_all_columns, no_scan |
 | RESTORE | target, version, timestamp |
-| CONVERT, MSCK, REFRESH, CACHE, UNCACHE, TRUNCATE | target, lazy, if_exists, partition |
+| CONVERT, MSCK, FSCK, REFRESH, CACHE, UNCACHE, TRUNCATE | target, lazy, if_exists, partition |
 | GRANT, REVOKE | privileges, on, securable or target, principal |
 | COMMENT | on, target or name, comment |
 | COPY | target, path, format, format_options, copy_options, columns, query |
@@ -77,6 +77,7 @@ _INNER_STARTS = frozenset(
         "VALUES",
         "RESTORE",
         "MSCK",
+        "FSCK",
         "CALL",
     ]
 )
@@ -193,6 +194,7 @@ _STATEMENTS: dict[str, Callable[[Clauses], str]] = {
     "RESTORE": session.restore,
     "CONVERT": session.convert,
     "MSCK": session.msck,
+    "FSCK": session.msck,
     "REPAIR": session.msck,
     "REFRESH": catalog.refresh,
     "CACHE": catalog.cache,

@@ -186,10 +186,11 @@ def convert(c: Clauses) -> str:
 
 
 def msck(c: Clauses) -> str:
-    """MSCK REPAIR TABLE t [ADD|DROP|SYNC PARTITIONS]"""
+    """MSCK REPAIR TABLE t [ADD|DROP|SYNC PARTITIONS]; FSCK REPAIR TABLE t [DRY RUN]"""
     r = c.r
+    verb = r.here
     r.at += 1
     r.take("REPAIR")
     r.take("TABLE")
     c.target(Side.WRITE, Kind.TABLE)
-    return "MSCK"
+    return verb
