@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.migrate.plan.planning import NAMES_ONLY, codes, names, pack, plan, refactored
+from tests.migrate.plan.planning import NAMES_ONLY, VELOCITY, codes, names, pack, plan, refactored
 
 from brickyard.migrate.model.pack import EmitterRule
 
@@ -223,6 +223,14 @@ def test_a_name_that_no_rule_maps_is_null_and_said():
         ("foreign_edp_prd_hive.unheard_of.t", None, None)
     ]
     assert codes(made) == [("name-unmapped", 1)]
+
+
+def test_a_schema_is_changed_when_names_that_depend_on_it_are_taken_out():
+    head, between = "spark.sql('USE va_alms_prd')", "\n\n# COMMAND ----------\n\n"
+    cells = [head, "# MAGIC %sql\n# MAGIC SELECT * FROM unheard_of.t", "spark.table('a').count()"]
+    once = refactored(between.join(cells), rules=VELOCITY)
+    assert once.startswith("spark.sql('USE edp_prd.silver_alms')") and "unheard_of" not in once
+    assert refactored(once, rules=VELOCITY) == once
 
 
 def test_a_schema_is_not_changed_while_names_without_one_are_left():

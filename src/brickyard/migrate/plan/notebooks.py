@@ -23,9 +23,10 @@ from brickyard.migrate.plan import renames, sites
 from brickyard.migrate.plan.document import document
 from brickyard.migrate.plan.emitting import Emitter
 from brickyard.migrate.plan.names import schema_target
+from brickyard.migrate.plan.python.values import Place
 from brickyard.migrate.plan.reading import Library, read
 from brickyard.migrate.plan.rewrites import NotebookView, SqlUnit, propose, settings_of
-from brickyard.migrate.plan.settle import Verdicts, settle
+from brickyard.migrate.plan.settle import Verdicts, removed, settle
 from brickyard.migrate.plan.soundness import sound
 from brickyard.migrate.plan.uses import SchemaUse, Uses
 from brickyard.notebooks.edit import apply_edits, encode, position
@@ -79,9 +80,10 @@ def draft(
     emitter = Emitter.of(options.pack, options.runtime, uses.widgets, notebook)
     fixed = uses.kept | (uses.machine.escaped if uses.machine else set())
     named = tuple(renames.propose(found, notebook, fixed, emitter)) if options.pack.enabled(renames.RULE) else ()
-    settled = all(s.complete for s in found) and all(p.apply for p in named)
-    moved = tuple(_schema_proposals(uses.schemas, options)) if settled and options.pack.enabled(renames.RULE) else ()
     rewrites = tuple(propose(view))
+    gone = removed(notebook, rewrites, options)
+    settled = all(s.complete for s in found if not _within(s.place, gone)) and all(p.apply for p in named)
+    moved = tuple(_schema_proposals(uses.schemas, options)) if settled and options.pack.enabled(renames.RULE) else ()
     findings = (
         *_located(uses.findings.values(), notebook),
         *sites.findings(found, notebook),
@@ -297,6 +299,10 @@ def _original_names(uses: Uses) -> Iterator[tuple[tuple[int, int], str]]:
     for place, found in by_place.items():
         if len(found) == 1 and (name := found.pop()):
             yield place, name
+
+
+def _within(place: Place, hunks: Iterable[CellEdit]) -> bool:
+    return any(h.cell == place.cell and h.span.start <= place.span.start < h.span.end for h in hunks)
 
 
 def _schema_proposals(schemas: Iterable[SchemaUse], options: PlanOptions) -> Iterator[Proposal]:

@@ -48,6 +48,12 @@ def settle(
     return tuple(sorted(edits, key=lambda e: (e.hunk.cell, e.hunk.span.start, e.hunk.span.end, e.id)))
 
 
+def removed(notebook: Notebook, rewrites: Iterable[Proposal], options: PlanOptions) -> tuple[CellEdit, ...]:
+    """What the rewrites are going to take out, so that nothing depends on it any more."""
+    groups = [_judged(p, notebook, options, {}) for p in rewrites if p.hunks and _only_takes_out(p)]
+    return tuple(hunk for group in _without_conflicts(groups) if group.applied for hunk in group.hunks)
+
+
 def _only_takes_out(proposal: Proposal) -> bool:
     """Whether a proposal only removes text: then nothing needs to be done inside what it removes."""
     return not any(hunk.replacement.strip() for hunk in proposal.hunks)
