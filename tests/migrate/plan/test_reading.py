@@ -16,6 +16,43 @@ KNOWN = {
         'from pyspark.sql import SparkSession\ns = SparkSession.builder.getOrCreate()\ns.table("va.t")',
         [("va.t", "va.t")],
     ),
+    "a session made with a name": (
+        's = SparkSession.builder.appName("x").getOrCreate()\ns.table("va.t")',
+        [("va.t", "va.t")],
+    ),
+    "Delta's class from its package": (
+        'from delta import DeltaTable\nDeltaTable.forName(spark, "va.t")',
+        [("va.t", "va.t")],
+    ),
+    "Delta's class under another name": (
+        'from delta.tables import DeltaTable as D\nD.forName(spark, "va.t")',
+        [("va.t", "va.t")],
+    ),
+    "Delta's class through its modules": (
+        'import delta\nimport delta.tables as m\ndelta.tables.DeltaTable.forName(spark, "va.t")\nm.DeltaTable.forName(spark, "va.s")',
+        [("va.t", "va.t"), ("va.s", "va.s")],
+    ),
+    "the catalog of the Java session": (
+        'spark._jsparkSession.catalog().tableExists("va.t")\nspark._jsparkSession.catalog().tableExists("va", "s")',
+        [("va.t", "va.t"), ('"s"', "va.s")],
+    ),
+    "a dict from keywords": (
+        'c = dict(db="a", **{"t": "x"})\nspark.table(f"{c[\'db\']}.{c[\'t\']}")',
+        [("{c['db']}.{c['t']}", "a.x")],
+    ),
+    "a number with leading zeros": (
+        'for i in range(1, 3):\n    spark.table(f"a.t{i:02d}")\n    spark.table("a.s%02d" % i)\n    spark.table("a.r{:02d}".format(i))',
+        [(f"a.{t}", f"a.{n}0{i}") for t, n in (("t{i:02d}", "t"), ("s%02d", "s"), ("r{:02d}", "r")) for i in (1, 2)],
+    ),
+    "a template": (
+        'from string import Template\nq = Template("SELECT \'$$\' FROM $d.t JOIN ${d}.$s")\nspark.sql(q.substitute({"d": "a"}, s="u"))',
+        [("$d.t", "a.t"), ("${d}.$s", "a.u")],
+    ),
+    "a template without its values": (
+        'import string\nspark.sql(string.Template("SELECT * FROM a.$t").safe_substitute(values()))',
+        [],
+    ),
+    "a loop's end": ('while more():\n    break\nelse:\n    spark.table("a.t")', [("a.t", "a.t")]),
     "a method of an object": ('self.spark.sql("TRUNCATE TABLE va.t")', [("va.t", "va.t")]),
     "correlated loop variables": (
         'for d, t in [("a", "x"), ("b", "y")]:\n    spark.table(f"{d}.{t}")',
@@ -113,6 +150,8 @@ UNKNOWN = {
         [("{db}.t", None)],
         ["cell-unparsable", "name-unknown"],
     ),
+    "a format that does not fit": ('t = "x"\nspark.table(f"a.{t:d}")', [("a.{t:d}", None)], ["name-unknown"]),
+    "a date in a name": ('spark.table(f"a.t_{today():%Y}")', [("a.t_{today():%Y}", None)], ["name-unknown"]),
     "a widget without a default": (
         'spark.table(dbutils.widgets.get("t"))',
         [('dbutils.widgets.get("t")', None)],

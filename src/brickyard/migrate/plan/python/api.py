@@ -42,7 +42,7 @@ BUILTINS = frozenset(
         "format",
     ]
 )
-GLOBALS = BUILTINS | {"dbutils", "DeltaTable", "getArgument", "display", "displayHTML", "sc"}
+GLOBALS = BUILTINS | {"dbutils", "DeltaTable", "getArgument", "display", "displayHTML", "sc", "SparkSession"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class Naming:
 
 
 _READ_TABLE = Naming(0, ("tableName", "name"))
+JAVA_CATALOG = "spark._jsparkSession.catalog"
 _CATALOG = Naming(0, ("tableName", "name"))
 NAMING: dict[str, Naming] = {
     "spark.table": _READ_TABLE,
@@ -73,6 +74,8 @@ NAMING: dict[str, Naming] = {
     "spark.catalog.createExternalTable": Naming(0, ("tableName",), Side.WRITE, Kind.TABLE),
     "spark.catalog.functionExists": Naming(0, ("functionName",), Side.READ, Kind.FUNCTION),
     "spark.catalog.getFunction": Naming(0, ("functionName",), Side.READ, Kind.FUNCTION),
+    f"{JAVA_CATALOG}.tableExists": _CATALOG,
+    f"{JAVA_CATALOG}.refreshTable": _CATALOG,
     "spark.cacheTable": _CATALOG,
     "spark.refreshTable": _CATALOG,
     "spark.uncacheTable": _CATALOG,
@@ -81,6 +84,9 @@ NAMING: dict[str, Naming] = {
     "DeltaTableBuilder.tableName": Naming(0, ("identifier",), Side.WRITE, Kind.TABLE),
 }
 """Calls on objects of the API, by their path."""
+
+TAKE_SCHEMA = frozenset(path for path in NAMING if path.startswith("spark.catalog.")) - {"spark.catalog.createTable"}
+"""Calls that take the name's schema as a second argument."""
 
 WRITING: dict[str, Naming] = {
     "saveAsTable": Naming(0, ("name",), Side.WRITE, Kind.TABLE),
@@ -225,6 +231,8 @@ def attribute(owner: Value, name: str) -> Value:
     if isinstance(owner, Namespace):
         value = owner.get(name)
         return value if value is not None and not isinstance(value, Function) else Method(owner, name)
+    if isinstance(owner, Handle) and name == "DeltaTable":
+        return Handle("DeltaTable")
     if isinstance(owner, Handle):
         return Handle(f"{owner.path}.{name}", owner.options, owner.uses)
     if name in ("write", "writeStream"):

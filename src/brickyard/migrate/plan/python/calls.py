@@ -10,7 +10,7 @@ from brickyard.dbsql.model import Side
 from brickyard.migrate.plan.python import api, builtins
 from brickyard.migrate.plan.python.expressions import is_template, iterations, spelled
 from brickyard.migrate.plan.python.frame import Frame, Machine
-from brickyard.migrate.plan.python.strings import Argument, apply_format, call_method, dedent
+from brickyard.migrate.plan.python.strings import Argument, apply_format, apply_template, call_method, dedent
 from brickyard.migrate.plan.python.values import (
     Choice,
     Constant,
@@ -123,6 +123,8 @@ def _call_api(handle: Handle, given: Given, machine: Machine) -> Value:
     last = path.rsplit(".", 1)[-1]
     if last in ("getOrCreate", "getActiveSession") or path == "spark.newSession":
         return Handle("spark")
+    if path.rsplit(".", 2)[-2:-1] == ["builder"]:  # of a session: `SparkSession.builder.appName("x")`
+        return Handle(path.rsplit(".", 1)[0])
     if path.startswith(("spark.read", "write.")):
         return _call_reader_or_writer(handle, last, given, machine)
     if path.startswith("DeltaTable"):
@@ -137,9 +139,9 @@ def _name_object(naming: api.Naming, verb: str, given: Given, machine: Machine) 
     found = given.at(index, *naming.keywords)
     if found is None:
         return Unknown("table")
-    beside = (
-        given.at(1, "dbName") if verb.startswith("spark.catalog.") and verb != "spark.catalog.createTable" else None
-    )
+    beside = given.at(1, "dbName") if verb in api.TAKE_SCHEMA else None
+    if verb.startswith(api.JAVA_CATALOG) and len(given.positional) == 2:  # Java's has the schema first
+        beside, found = given.positional
     schema = beside[1] if beside is not None and isinstance(beside[1], Text) else None
     uses = _report_name(found, naming, verb, given.frame, machine, schema)
     if verb == "DeltaTable.forName":
@@ -405,6 +407,25 @@ def _dedent(given: Given, machine: Machine) -> Value:
     return lift(lambda v: dedent(v) if isinstance(v, Text) else v, found[1]) if found else Unknown("text")
 
 
+def _make_dict(given: Given, machine: Machine) -> Value:
+    """`dict(pairs, name=value)`."""
+    start = builtins.FUNCTIONS["dict"]([value for _, value in given.positional], machine)
+    if not isinstance(start, Table):
+        return start
+    named = tuple((name, made(name), value) for name, (_, value) in given.named.items())
+    return Table((*(entry for entry in start.entries if entry[0] not in given.named), *named))
+
+
+def _java_catalog(given: Given, machine: Machine) -> Value:
+    return Handle(api.JAVA_CATALOG)
+
+
+def _template(given: Given, machine: Machine) -> Value:
+    """`string.Template(text)`: nothing but its text."""
+    found = given.at(0, "template")
+    return found[1] if found else Unknown("text")
+
+
 def _drop_view(given: Given, machine: Machine) -> Value:
     return Constant(None)
 
@@ -435,6 +456,9 @@ _SPECIAL: dict[str, Callable[[Given, Machine], Value]] = {
     "getArgument": _get_widget,
     "dbutils.notebook.run": _run_notebook,
     "open": _open,
+    "dict": _make_dict,
+    "string.Template": _template,
+    api.JAVA_CATALOG: _java_catalog,
     "textwrap.dedent": _dedent,
 }
 
@@ -485,12 +509,26 @@ def _call_text(owner: Text, name: str, given: Given, machine: Machine) -> Value:
             )
 
         return lift(formatted, *given.values)
+    if name in ("substitute", "safe_substitute"):
+        return _substitute(owner, given)
     if name not in ("strip", "lstrip", "rstrip", "replace", "join", "split"):
         machine.escape(owner, *given.values)
     return (
         lift(lambda *values: call_method(owner, name, values), *given.values)
         if given.values
         else call_method(owner, name, ())
+    )
+
+
+def _substitute(owner: Text, given: Given) -> Value:
+    """A template, which is kept as its text, with its fields filled in."""
+    table = given.positional[0][1] if given.positional else Table(())
+    if not isinstance(table, Table):
+        return Unknown("text")
+    named = {str(key): value for key, _, value in table.entries} | _named(given)
+    return lift(
+        lambda *values: apply_template(owner, {n: Argument(v, None) for n, v in zip(named, values, strict=True)}),
+        *named.values(),
     )
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from brickyard.migrate.plan.python import api
 from brickyard.migrate.plan.python.frame import FieldExpression, Frame, Machine
 from brickyard.migrate.plan.python.literals import Literal
-from brickyard.migrate.plan.python.strings import Argument, apply_percent, cut
+from brickyard.migrate.plan.python.strings import Argument, apply_percent, cut, formatted
 from brickyard.migrate.plan.python.values import (
     Chars,
     Choice,
@@ -119,8 +119,8 @@ def _field(piece: FieldExpression, frame: Frame, machine: Machine) -> Value:
     if piece.node is None:
         return slot(Unknown("field"), piece.place, expression=False)
     value = machine.evaluate(piece.node, frame.within(piece.unit))
-    if not piece.plain and not all(isinstance(v, Text) for v in alternatives(value)):
-        value = Unknown("field")
+    if piece.suffix:
+        value = lift(lambda v: formatted(v, piece.suffix), value)
     return lift(lambda v: slot(v, piece.place, expression=False), value)
 
 

@@ -64,7 +64,7 @@ class FieldExpression:
     place: Place
     unit: Unit
     node: ast.expr | None
-    plain: bool
+    suffix: str  # conversion and format specification, as written
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,11 +219,12 @@ def _expression(piece: Field, unit: Unit) -> FieldExpression:
     source = f"({unit.text[start:end]})"
     inner = Unit.of(source, unit.cell, unit.base + start - 1)
     place = Place(unit.cell, Span(unit.base + piece.start, unit.base + piece.end))
+    suffix = unit.text[end : piece.end - 1]
     try:
         tree = ast.parse(source, mode="eval").body
     except (SyntaxError, ValueError):
-        return FieldExpression(place, inner, None, piece.plain)
-    return FieldExpression(place, inner, tree, piece.plain)
+        return FieldExpression(place, inner, None, suffix)
+    return FieldExpression(place, inner, tree, suffix)
 
 
 def merge(key: str, scope: Scope, branches: Sequence[Scope]) -> None:

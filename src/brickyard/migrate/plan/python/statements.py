@@ -175,7 +175,9 @@ def _for(node: ast.For | ast.AsyncFor, frame: Frame, machine: Machine) -> End | 
 
 def _while(node: ast.While, frame: Frame, machine: Machine) -> End | None:
     machine.evaluate(node.test, frame)
-    return _loop_of_unknown(node.body, frame, machine, lambda inner: None)
+    end = _loop_of_unknown(node.body, frame, machine, lambda inner: None)
+    run_block(node.orelse, frame, machine)
+    return end
 
 
 def _loop_of_unknown(
@@ -254,7 +256,9 @@ def _import(node: ast.Import, frame: Frame, machine: Machine) -> None:
 def _import_from(node: ast.ImportFrom, frame: Frame, machine: Machine) -> None:
     for alias in node.names:
         name = alias.asname or alias.name
-        if name != "*" and not (alias.name == "DeltaTable" or name in ("spark", "dbutils")):
+        if alias.name == "DeltaTable":
+            frame.assign(name, Handle("DeltaTable"))
+        elif name not in ("*", "spark", "dbutils"):
             frame.assign(name, Handle(f"{node.module or ''}.{alias.name}"))
 
 

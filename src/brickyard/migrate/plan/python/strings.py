@@ -29,7 +29,9 @@ from brickyard.migrate.plan.python.values import (
 )
 from brickyard.notebooks.model import Span
 
-_FORMAT_FIELD = re.compile(r"\{\{|\}\}|\{([^{}!:]*)(?:![rsa])?(?::[^{}]*)?\}")
+_FORMAT_FIELD = re.compile(r"\{\{|\}\}|\{([^{}!:]*)((?:![rsa])?(?::[^{}]*)?)\}")
+_TEMPLATE = re.compile(r"\$\$|\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
+_SUFFIX = re.compile(r"(?:!([rsa]))?(?::([^{}]*))?")
 _PERCENT = re.compile(r"%(?:\((\w+)\))?[#0\- +]*(?:\d+|\*)?(?:\.\d+)?([%a-zA-Z])")
 
 
@@ -112,7 +114,9 @@ def apply_format(template: Text, positional: Sequence[Argument], named: Mapping[
         given = _pick(key or str(counted), positional, named)
         counted += not key
         place = place_of(template, found.start(), found.end())
-        parts.append(slot(given.value, place, expression=False, argument=None if key else given.place))
+        parts.append(
+            slot(formatted(given.value, found[2]), place, expression=False, argument=None if key else given.place)
+        )
     parts.append(cut(template, at, len(source)))
     return concat(*parts)
 
@@ -141,9 +145,52 @@ def apply_percent(template: Text, arguments: Sequence[Argument], named: Mapping[
         place = place_of(template, found.start(), found.end())
         given = _pick(found[1] or str(counted), arguments, named)
         counted += not found[1]
-        parts.append(slot(given.value, place, expression=False, argument=None if found[1] else given.place))
+        value = given.value if found[0][-2:] in ("%s", "%d", ")s", ")d") else _percented(given.value, found)
+        parts.append(slot(value, place, expression=False, argument=None if found[1] else given.place))
     parts.append(cut(template, at, len(source)))
     return concat(*parts)
+
+
+def apply_template(template: Text, named: Mapping[str, Argument]) -> Value:
+    """`Template(template).substitute(…)`."""
+    source = template.text
+    parts: list[Text] = []
+    at = 0
+    for found in _TEMPLATE.finditer(source):
+        parts.append(cut(template, at, found.start()))
+        at = found.end()
+        if found[0] == "$$":
+            parts.append(cut(template, found.start(), found.start() + 1))
+            continue
+        given = _pick(found[1] or found[2], (), named)
+        parts.append(slot(given.value, place_of(template, found.start(), at), expression=False))
+    return concat(*parts, cut(template, at, len(source)))
+
+
+def _percented(value: Value, found: re.Match[str]) -> Value:
+    """What `%02d`, `%r` and the like make of a value."""
+    known = plain(value)
+    if not isinstance(known, str | int | float):
+        return Unknown("field")
+    pattern = found[0].replace(f"({found[1]})", "") if found[1] else found[0]
+    try:
+        return made(pattern % known)
+    except (TypeError, ValueError):
+        return Unknown("field")
+
+
+def formatted(value: Value, suffix: str) -> Value:
+    """What the conversion and the format specification *suffix* of a field make of a value."""
+    found, known = _SUFFIX.fullmatch(suffix), plain(value)
+    if not suffix:
+        return value
+    if not found or not isinstance(known, str | int | float):
+        return Unknown("field")
+    try:
+        result = format(_CONVERSIONS[found[1]](known), found[2] or "")
+    except ValueError:
+        return Unknown("field")
+    return _same_or_made(value, result) if isinstance(value, Text) else made(result)
 
 
 def _strip(text: Text, chars: str | None, sides: str) -> Text:
@@ -197,6 +244,14 @@ def join(separator: Text, items: Sequence[Value]) -> Text:
     for index, item in enumerate(items):
         parts += [separator, as_text(item)] if index else [as_text(item)]
     return concat(*parts)
+
+
+_CONVERSIONS: Mapping[str | None, Callable[[object], object]] = {
+    None: lambda value: value,
+    "s": str,
+    "r": repr,
+    "a": ascii,
+}
 
 
 def _same_or_made(text: Text, result: str) -> Text:
