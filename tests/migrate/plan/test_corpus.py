@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from bench.corpus import notebooks
+from bench.corpus import heldout, notebooks
 from bench.corpus.references import SHAPES, generate
 from bench.plan_offline import Result, measure
-from bench.references import score
+from bench.references import score, score_held_out
 
 
 def faults(result: Result) -> tuple[int, list[str]]:
@@ -17,6 +17,13 @@ def test_every_shape_of_reference_is_found_with_its_exact_span_and_nothing_else(
     total = score(generate(seed=3, each=3))
     assert set(total.expected) == {shape.id for shape in SHAPES}
     assert (total.missed, total.wrong, total.wrong_side) == ([], [], [])
+
+
+def test_every_shape_that_others_thought_of_is_found_and_nothing_else():
+    total = score_held_out(list(heldout.generate(repeats=2)))
+    assert set(total.expected) == heldout.SHAPES.keys() | heldout.ALONE.keys() | heldout.CHILDREN.keys()
+    assert (total.missed, total.wrong, total.wrong_side) == ([], [], [])
+    assert total.decoys / (total.decoys + total.expected.total()) >= 0.3
 
 
 def test_at_least_three_tenths_of_the_corpus_only_look_like_references():
@@ -38,4 +45,6 @@ def test_the_whole_corpora_reach_their_goals():
     assert total.expected.total() >= 2000
     assert total.recall >= 0.995
     assert (total.wrong, total.wrong_side) == ([], [])
+    others = score_held_out(list(heldout.generate()))
+    assert others.good, others.faults(10)
     assert faults(measure(notebooks.generate(count=1000), workers=2)) == (0, [])
