@@ -139,3 +139,17 @@ def test_a_body_that_makes_no_sense_is_the_callers_fault(shared: LocalWorkspace,
         (400, "MALFORMED_REQUEST"),
         (400, "INVALID_PARAMETER_VALUE"),
     }
+
+
+def test_the_use_of_a_schema_shows_nothing_of_what_is_in_it(workspace: LocalWorkspace):
+    warehouse = next(iter(workspace.client().warehouses.list())).id
+    made = workspace.client().statement_execution.execute_statement("CREATE TABLE main.default.t (id INT)", warehouse)
+    assert made.status.error is None
+    grant(workspace, SecurableType.CATALOG, "main", Privilege.USE_CATALOG)
+    grant(workspace, SecurableType.SCHEMA, "main.default", Privilege.USE_SCHEMA)
+    reader = workspace.client("reader@local")
+    assert list(reader.tables.list("main", "default")) == []
+    with pytest.raises(PermissionDenied):
+        reader.tables.get("main.default.t")
+    grant(workspace, SecurableType.TABLE, "main.default.t", Privilege.SELECT)
+    assert [t.name for t in reader.tables.list("main", "default")] == ["t"]

@@ -108,3 +108,27 @@ def test_what_does_not_run_is_refused_by_its_right_name(table, sql_text, error):
     with pytest.raises(SqlError) as refused:
         table.run(sql_text)
     assert refused.value.error_class == error
+
+
+def test_privileges_are_listed_with_what_is_above(table):
+    table.run_all("GRANT SELECT ON SCHEMA hive_metastore.$s TO `ann`".replace("$s", table.session.schema))
+    table.run("GRANT MODIFY ON TABLE t TO `bob`")
+    found = table.rows(
+        "SELECT grantee, table_name, privilege_type, inherited_from FROM information_schema.table_privileges"
+        " WHERE table_schema = current_schema() ORDER BY grantee"
+    )
+    assert found == [["ann", "t", "SELECT", "SCHEMA"], ["bob", "t", "MODIFY", "NONE"]]
+    schemas = "SELECT grantee FROM information_schema.schema_privileges WHERE schema_name = current_schema()"
+    assert table.rows(schemas) == [["ann"]]
+
+
+def test_clear_cache_is_accepted(table):
+    assert table.rows("CLEAR CACHE") == []
+
+
+@pytest.mark.parametrize("sql_text", ["REPLACE TABLE t AS SELECT 1 AS z", "INSERT INTO t VALUES (1, DEFAULT)"])
+def test_what_has_another_spelling_is_refused_with_it(table, sql_text):
+    with pytest.raises(SqlError) as refused:
+        table.run(sql_text)
+    assert refused.value.error_class == "LOCAL_UNSUPPORTED"
+    assert "use CREATE OR REPLACE TABLE" in refused.value.message or "column list" in refused.value.message

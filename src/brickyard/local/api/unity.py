@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=Securable)
 RunSql = Callable[[str, Principal], "Result"]
 _EVERYBODY = frozenset({"account users", "users"})
+_CONTAINERS = (Kind.METASTORE, Kind.CATALOG, Kind.SCHEMA)
+_ONLY_THROUGH = ("USE_CATALOG", "USE_SCHEMA")  # they open the way to an object and show nothing of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,9 @@ class Unity:
     def _may_see(self, row: Securable, principal: Principal) -> bool:
         if principal.owner or row.owner == principal.name or principal.name in self.owners_above(row.key):
             return True
-        return bool(self._held(kind_of(row), row.key, principal))
+        kind = kind_of(row)
+        held = {grant.privilege.replace(" ", "_") for grant in self._held(kind, row.key, principal)}
+        return bool(held if kind in _CONTAINERS else held.difference(_ONLY_THROUGH))
 
     def _held(self, kind: Kind, key: tuple[str, ...], principal: Principal) -> list[Grant]:
         names = _EVERYBODY | {principal.name}

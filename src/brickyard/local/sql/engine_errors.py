@@ -64,6 +64,8 @@ def translate(error: EngineFailed, text: str) -> SqlError:
         return _syntax(found["found"], text)
     if found := _CLASSED.search(message):
         return SqlError(found[1], found[2], _STATES.get(found[1], "XX000"))
+    if "__sail_default_column_value__" in message:
+        return unsupported("DEFAULT as a value", "leave the column out of the INSERT's column list")
     if _UNGROUPED.search(message):
         return _ungrouped(message, text)
     if found := _COLUMN.search(message):

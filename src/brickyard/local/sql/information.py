@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from brickyard.local.catalog.model import Catalog, CatalogType, Schema, Table, TableType
+from brickyard.local.catalog.model import Catalog, CatalogType, Kind, Schema, Table, TableType
 from brickyard.local.catalog.store import SYSTEM, CatalogStore
 from brickyard.local.sql.relations import not_found
 from brickyard.local.sql.types import rows_result
@@ -93,10 +93,33 @@ def _volumes(store: CatalogStore, catalog: Catalog) -> Iterator[Row]:
             yield *head, v.created_at, v.created_by
 
 
+def _privileges(store: CatalogStore, name: tuple[str, ...]) -> Iterator[Row]:
+    """What is given on the object of that name, and on what is above it."""
+    for depth, kind in enumerate((Kind.CATALOG, Kind.SCHEMA, Kind.TABLE)[: len(name)], 1):
+        inherited = "NONE" if depth == len(name) else kind.value
+        for grant in store.grants(kind, name[:depth]):
+            yield grant.principal, *name, grant.privilege, "NO", inherited
+
+
+def _catalog_privileges(store: CatalogStore, catalog: Catalog) -> Iterator[Row]:
+    yield from _privileges(store, (catalog.name,))
+
+
+def _schema_privileges(store: CatalogStore, catalog: Catalog) -> Iterator[Row]:
+    for schema in store.schemas(catalog.name):
+        yield from _privileges(store, (catalog.name, schema.name))
+
+
+def _table_privileges(store: CatalogStore, catalog: Catalog) -> Iterator[Row]:
+    for table in _all_tables(store, catalog):
+        yield from _privileges(store, (table.catalog, table.schema, table.name))
+
+
 def _strings(*names: str) -> dict[str, str]:
     return dict.fromkeys(names, "string")
 
 
+_GIVEN = _strings("privilege_type", "is_grantable", "inherited_from")
 _TABLE = _strings("table_catalog", "table_schema", "table_name")
 _VIEWS: dict[str, tuple[dict[str, str], Callable[[CatalogStore, Catalog], Iterator[Row]]]] = {
     "catalogs": ({**_strings("catalog_name", "catalog_owner", "comment"), **_STAMPS}, _catalogs),
@@ -131,6 +154,9 @@ _VIEWS: dict[str, tuple[dict[str, str], Callable[[CatalogStore, Catalog], Iterat
         },
         _routines,
     ),
+    "catalog_privileges": ({**_strings("grantee", "catalog_name"), **_GIVEN}, _catalog_privileges),
+    "schema_privileges": ({**_strings("grantee", "catalog_name", "schema_name"), **_GIVEN}, _schema_privileges),
+    "table_privileges": ({"grantee": "string", **_TABLE, **_GIVEN}, _table_privileges),
     "volumes": (
         {
             **_strings("volume_catalog", "volume_schema", "volume_name", "volume_type", "volume_owner", "comment"),

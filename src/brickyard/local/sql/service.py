@@ -289,6 +289,12 @@ def _drop_view(call: Call) -> Result:
     return tables.drop_table(call)
 
 
+def _clear(call: Call) -> Result:
+    if [token.word for token in tokens_of(call.text)] != ["CLEAR", "CACHE"]:
+        raise _unknown(call)
+    return maintain.accept(call)
+
+
 def _refuse_msck(call: Call) -> Result:
     raise unsupported(call.verb, "tables are Delta here, whose partitions need no repair")
 
@@ -381,6 +387,7 @@ _HANDLERS: dict[str, Handler] = {
     "ANALYZE": maintain.analyze,
     "CACHE": maintain.accept,
     "UNCACHE": maintain.accept,
+    "CLEAR": _clear,
     "REFRESH": maintain.accept,
     "USE CATALOG": sessions.use_catalog,
     "USE SCHEMA": sessions.use_schema,

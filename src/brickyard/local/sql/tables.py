@@ -75,6 +75,8 @@ def _create_at_path(call: Call) -> Result:
 
 
 def _check_supported(call: Call) -> None:
+    if call.text[call.statement.span.start :].upper().startswith("REPLACE"):
+        raise unsupported("REPLACE TABLE", "use CREATE OR REPLACE TABLE")
     format_ = (call.get("using", str) or "DELTA").upper()
     if format_ != "DELTA":
         raise unsupported(f"CREATE TABLE … USING {format_}", "leave USING away, tables are Delta here")
