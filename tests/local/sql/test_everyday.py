@@ -100,6 +100,7 @@ def test_a_merge_may_name_the_columns_of_its_source(table):
         ("SELECT upper(name), count(*) FROM t GROUP BY id", "MISSING_AGGREGATION"),
         ("SELECT x.name FROM t, LATERAL (SELECT name FROM t AS i WHERE i.id = t.id) x", "LOCAL_UNSUPPORTED"),
         ("WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT * FROM r", "LOCAL_UNSUPPORTED"),
+        ("SELECT id FROM t ORDER BY ALL", "LOCAL_UNSUPPORTED"),
         ("SELECT name:a.b FROM t", "LOCAL_UNSUPPORTED"),
         ("SELECT :a FROM t", "UNBOUND_SQL_PARAMETER"),
     ],
@@ -132,3 +133,12 @@ def test_what_has_another_spelling_is_refused_with_it(table, sql_text):
         table.run(sql_text)
     assert refused.value.error_class == "LOCAL_UNSUPPORTED"
     assert "use CREATE OR REPLACE TABLE" in refused.value.message or "column list" in refused.value.message
+
+
+def test_a_column_may_be_named_by_the_full_name_of_its_view(table):
+    schema = table.session.schema
+    table.run("CREATE VIEW v AS SELECT id, name FROM t")
+    full = f"hive_metastore.{schema}.v"
+    assert table.rows(f"SELECT {full}.name FROM {full} WHERE {schema}.v.id = 1") == [["a"]]
+    joined = f"SELECT t.id, {full}.name FROM {full} JOIN {schema}.t ON {full}.id = {schema}.t.id ORDER BY {schema}.t.id"
+    assert table.rows(joined) == [[1, "a"], [2, "b"]]

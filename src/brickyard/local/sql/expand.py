@@ -246,7 +246,7 @@ class Expander:
             replacements = [*self._calls(text, statement, depth), *self._views(text, statement, depth)]
             if not replacements:
                 return text
-            text = replace_spans(text, _outermost(replacements))
+            text = replace_spans(text, _outermost([*replacements, *_short_qualifiers(statement)]))
         raise SqlError("RECURSIVE_VIEW", "A view or function is defined in terms of itself.", "42K0H")
 
     def _views(self, text: str, statement: Statement, depth: int) -> Iterable[tuple[Span, str]]:
@@ -302,6 +302,13 @@ class Expander:
         name = f" AS {quote(function.full_name + '(' + ', '.join(arguments) + ')')}" if is_item else ""
         alias = f" AS {quote(function.name)}" if function.is_table and _word(tokens, closing + 1) in _ENDS else ""
         return span, body + (alias if function.is_table else name)
+
+
+def _short_qualifiers(statement: Statement) -> Iterable[tuple[Span, str]]:
+    """`catalog.schema.view.column` as `view.column`: that is the alias which stands where the view stood."""
+    for qualifier in statement.qualifiers:
+        if len(qualifier.parts) > 1:
+            yield qualifier.span, quote(qualifier.parts[-1].literal or "")
 
 
 _ENDS = frozenset(("", ")", "WHERE", "GROUP", "ORDER", "LIMIT", "JOIN", ",", "LEFT", "INNER", "ON", "HAVING", "UNION"))

@@ -15,7 +15,7 @@ _QUERY_STARTS = frozenset(("SELECT", "VALUES", "TABLE", "FROM", "ALL", "DISTINCT
 
 
 def closed(sql: str) -> str:
-    """The SQL as the engine understands it; raises SqlError for WITH RECURSIVE."""
+    """The SQL as the engine understands it; raises SqlError for WITH RECURSIVE and ORDER BY ALL."""
     tokens = tokens_of(sql)
     return replace_spans(sql, [found for at in range(len(tokens)) for found in _replaced(tokens, at)])
 
@@ -25,6 +25,8 @@ def _replaced(tokens: list[Token], at: int) -> Iterator[tuple[Span, str]]:
     after, before = words[1:2], tokens[at - 1].word if at else ""
     if token.word == "WITH" and after == ["RECURSIVE"]:
         raise unsupported("WITH RECURSIVE", "use sequence() and explode(), or a loop in a notebook")
+    if words[:3] == ["ORDER", "BY", "ALL"]:
+        raise unsupported("ORDER BY ALL", "name the columns")
     if token.word == "MINUS" and after and after[0] in _QUERY_STARTS:
         yield Span(token.start, token.end), "EXCEPT"
     elif token.word in _SYNONYMS and after == ["("] and before != ".":
