@@ -31,6 +31,15 @@ def apply_edits(notebook: Notebook, edits: Sequence[CellEdit]) -> str:
     return "".join(parts) + notebook.text[at:]
 
 
+def as_written(notebook: Notebook, edit: CellEdit) -> tuple[str, str]:
+    """What an edit takes out and puts in, as both stand where its `position` counts: in the file, or in the Jupyter cell."""
+    cell = next(c for c in notebook.cells if c.index == edit.cell)
+    if notebook.format is Format.JUPYTER:
+        return edit.span.slice(cell.source), edit.replacement
+    raw = raw_span(cell, edit.span)
+    return raw.slice(notebook.text), _encode_replacement(notebook, cell, raw, edit.replacement)
+
+
 def encode(notebook: Notebook, text: str) -> bytes:
     """Encode a text of this notebook as its file was."""
     del notebook

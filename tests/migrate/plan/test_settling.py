@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.migrate.plan.planning import VELOCITY, plan
@@ -11,7 +13,7 @@ from tests.migrate.plan.planning import VELOCITY, plan
 from brickyard.migrate.model.inputs import PlanOptions, Source
 from brickyard.migrate.model.nouns import Condition, Edit, EditClass, Proposal, Verdict
 from brickyard.migrate.model.pack import Maintenance
-from brickyard.migrate.plan import draft, finish
+from brickyard.migrate.plan import draft, finish, plan_notebook
 from brickyard.migrate.plan.settle import settle
 from brickyard.migrate.plan.soundness import sound
 from brickyard.notebooks.edit import apply_edits
@@ -21,6 +23,7 @@ from brickyard.notebooks.parse import parse
 TEXT = "SELECT a FROM db.t WHERE x = 1;"
 NOTEBOOK = parse("n.sql", TEXT.encode())
 OPTIONS = PlanOptions(VELOCITY)
+DEMO = Path(__file__).parents[3] / "src/brickyard/demo/assets/notebooks"
 
 
 def hunk(old: str, new: str, start: int = 0) -> CellEdit:
@@ -145,3 +148,19 @@ def test_maintenance_that_is_taken_out_stands_in_the_manifest_as_the_pack_says()
         [("foreign_edp_prd_hive.va_alms_prd.t", [])],
         [],
     ]
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in DEMO.glob("0*.*") if p.suffix != ".ipynb"))
+def test_the_edits_put_into_the_file_by_their_positions_give_the_refactored_file(name: str):
+    made = plan_notebook(Source(name, (DEMO / name).read_bytes()), OPTIONS)
+    assert made.notebook is not None
+    text = made.notebook.text
+    starts = [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
+    for edit in sorted(
+        (e for e in made.edits if e.applied), key=lambda e: e.position.line * 10_000 + e.position.column
+    )[::-1]:
+        at = edit.position
+        start, end = starts[at.line - 1] + at.column - 1, starts[at.end_line - 1] + at.end_column - 1
+        assert text[start:end] == edit.before
+        text = text[:start] + edit.after + text[end:]
+    assert text == made.refactored

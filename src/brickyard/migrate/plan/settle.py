@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from brickyard.migrate.model.inputs import PlanOptions
 from brickyard.migrate.model.nouns import Edit, EditClass, Proposal, Verdict
-from brickyard.notebooks.edit import position
+from brickyard.notebooks.edit import as_written, position
 from brickyard.notebooks.model import CellEdit, Notebook, Span
 
 Verdicts = Mapping[str, Verdict]
@@ -217,8 +217,8 @@ def _outside(renames: Sequence[Group], rewrites: Sequence[Group]) -> Iterator[Gr
 def _edits(group: Group, notebook: Notebook) -> Iterator[Edit]:
     proposal = group.proposal
     for hunk in group.hunks:
-        before = hunk.span.slice(_source(notebook, hunk.cell))
-        if before != hunk.replacement:
+        before, after = as_written(notebook, hunk)
+        if before != after:
             yield Edit(
                 id=_edit_id(notebook, proposal.rule, hunk),
                 group=group.id,
@@ -228,7 +228,7 @@ def _edits(group: Group, notebook: Notebook) -> Iterator[Edit]:
                 applied=group.applied,
                 reason=proposal.reason if group.applied else f"{proposal.reason} — not applied: {group.why}",
                 before=before,
-                after=hunk.replacement,
+                after=after,
                 hunk=hunk,
                 position=position(notebook, hunk.cell, hunk.span),
                 conditions=proposal.conditions,
