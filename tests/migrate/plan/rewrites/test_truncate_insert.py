@@ -122,10 +122,14 @@ def test_on_false_with_matched_delete_deletes_nothing():
     assert run("TRUNCATE TABLE t", "INSERT INTO t SELECT a, b FROM s") == Counter(SOURCE)
 
 
-def test_insert_by_name_swaps_what_insert_by_position_kept():
-    positional = run("TRUNCATE TABLE t", "INSERT INTO t SELECT a AS b, CAST(a AS VARCHAR) AS a FROM s")
-    by_name = run("TRUNCATE TABLE t", "INSERT INTO t BY NAME SELECT a AS b, CAST(a + 1 AS VARCHAR) AS a FROM s")
-    assert positional != by_name
+def test_insert_by_name_puts_values_into_other_columns_than_insert_by_position():
+    query = "SELECT a AS b, CAST(a * 10 AS VARCHAR) AS a FROM s"
+    positional = run("TRUNCATE TABLE t", f"INSERT INTO t {query}")
+    by_name = run("TRUNCATE TABLE t", f"INSERT INTO t BY NAME {query}")
+    assert positional == Counter((a, str(a * 10)) for a, _ in SOURCE)
+    assert by_name == Counter((a * 10, str(a)) for a, _ in SOURCE)
+    rewritten = rewrite(f"TRUNCATE TABLE t; INSERT INTO t {query}", RULE)
+    assert run(*split(rewritten)) == positional
 
 
 def test_a_source_that_reads_the_target_sees_other_rows_under_overwrite():
