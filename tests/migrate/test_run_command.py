@@ -71,6 +71,9 @@ def test_a_folder_runs_and_its_report_is_written(world: Eyes, command: Command, 
     assert "What was not proved" in (tmp_path / "report.html").read_text()
     code, out, _ = done(command("report", runs[0]["id"]))
     assert (code, out.splitlines()[0]) == (0, "good.sql  reconciled")
+    code, out, _ = done(command("report"))
+    assert (code, out.split("\n")[0].split()) == (0, ["RUN", "NOTEBOOK", "OUTCOME", "CODE", "SUBMITTED", "(UTC)"])
+    assert runs[0]["id"] in out
     code, out, _ = done(command("report", "--output", "json"))
     assert {line["path"] for line in json.loads(out)} == {"good.sql", "halted.sql"}
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from brickyard.kernel.terminal import Output, emit, note, progress
+from brickyard.kernel.terminal import Output, emit, note, progress, table
 
 if TYPE_CHECKING:
     from brickyard.context import Context
@@ -213,7 +213,24 @@ def report(
         return
     with context.metadata.read() as tx:
         runs = [summary(found) for found in store.list_runs(tx, limit=limit)]
-    emit(runs, _output(ctx), None if runs else "no notebook was run yet")
+    emit(runs, _output(ctx), lambda: _listed(runs))
+
+
+def _listed(runs: Sequence[Mapping[str, Any]]) -> str:
+    """The runs as a table that fits a terminal; `--output json` holds all of each."""
+    if not runs:
+        return "no notebook was run yet"
+    rows = [
+        (
+            run["id"],
+            run["path"],
+            run["outcome"] or run["status"],
+            run["code"] or "-",
+            run["created_at"][:16].replace("T", " "),
+        )
+        for run in runs
+    ]
+    return table(("RUN", "NOTEBOOK", "OUTCOME", "CODE", "SUBMITTED (UTC)"), rows)
 
 
 def _named_rules(rules: str) -> dict[str, Any]:
