@@ -80,8 +80,7 @@ class Finding:
 class Proposal:
     """What a rewrite proposes: hunks that live or die together, before ids, conflicts and verdicts are settled.
 
-    `hunks` must not overlap each other. `obligation` is what a proof would have to execute, or None when the
-    rewrite has no executable proof; see `migrate.plan.proof`.
+    `hunks` must not overlap each other. `maintenance` is the manifest's entry of a statement that is taken out.
     """
 
     rule: str
@@ -90,7 +89,7 @@ class Proposal:
     hunks: tuple[CellEdit, ...]
     conditions: tuple[Condition, ...] = ()
     findings: tuple[Finding, ...] = ()
-    obligation: Any = None
+    maintenance: Mapping[str, Any] | None = None
     apply: bool = True  # False: offered, not applied (advice, a semantic change the pack does not ask for)
 
 

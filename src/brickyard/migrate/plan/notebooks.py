@@ -55,9 +55,8 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of the workspace: the type of each relation and what each view reads, by name in lower case."""
+    """What is known of the workspace: what each view reads, by name in lower case."""
 
-    relation_types: Mapping[str, str] = field(default_factory=dict)
     view_sources: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
@@ -283,7 +282,6 @@ def _view(notebook: Notebook, uses: Uses, options: PlanOptions, known: Known) ->
         settings=settings_of(options.pack),
         dbr=(int(whole[0]), int(whole[1]) if len(whole) > 1 else 0),
         original_names=dict(_original_names(uses)),
-        relation_types=known.relation_types,
         view_sources=known.view_sources,
     )
 
@@ -420,8 +418,6 @@ def _maintenance(made: Draft, edits: Sequence[Any]) -> Iterator[dict[str, Any]]:
         return
     applied = {(e.rule, e.hunk.cell, e.hunk.span.start) for e in edits if e.applied}
     for proposal in made.rewrites:
-        match proposal.obligation:
-            case ("maintenance", dict(entry)) if any(
-                (proposal.rule, h.cell, h.span.start) in applied for h in proposal.hunks
-            ):
-                yield entry if policy.zorder == "cluster-by" else entry | {"cluster_by": []}
+        entry = proposal.maintenance
+        if entry and any((proposal.rule, h.cell, h.span.start) in applied for h in proposal.hunks):
+            yield {**entry} if policy.zorder == "cluster-by" else {**entry, "cluster_by": []}

@@ -13,7 +13,7 @@ from brickyard.kernel.errors import GuardRefused
 from brickyard.kernel.names import TableName
 from brickyard.migrate.model.inputs import PlanOptions, Source
 from brickyard.migrate.model.nouns import NotebookPlan, ReferenceRow, Verdict
-from brickyard.migrate.model.runs import Access, Pair, Step, World
+from brickyard.migrate.model.runs import Pair, Step, World
 from brickyard.migrate.plan import draft, finish, isolate, names, plan_notebooks, steps
 from brickyard.migrate.plan.notebooks import Known
 from brickyard.migrate.plan.reading import Library
@@ -83,7 +83,6 @@ def plan_closure(sources: Mapping[str, bytes], path: str, options: PlanOptions) 
 def _known(world: World) -> Known:
     """What the conditions of rewrites ask of the workspace."""
     return Known(
-        {str(o.name).lower(): "VIEW" if o.is_view else "TABLE" for o in world.objects if o.access is Access.PRESENT},
         {
             str(o.name).lower(): frozenset(str(base).lower() for base in steps.views_under(o.name, world))
             for o in world.objects

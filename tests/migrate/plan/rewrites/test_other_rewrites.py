@@ -29,7 +29,8 @@ def test_maintenance_leaves_the_notebook_and_stands_in_the_manifest(
     text = f"SELECT 1;\n{statement};\nSELECT 2"
     assert rewrite(text, rule) == "SELECT 1;\nSELECT 2"
     (proposal,) = proposals(text, rule)
-    _, entry = proposal.obligation
+    entry = proposal.maintenance
+    assert entry is not None
     assert (entry["statement"], entry["table"], entry["cluster_by"]) == (statement, table, columns)
 
 

@@ -40,7 +40,6 @@ def propose(view: NotebookView) -> Iterator[Proposal]:
                     apply=setting.apply,
                     reason=f"{clause.upper()} BY names what it means instead of counting columns",
                     hunks=tuple(hunks),
-                    obligation=("statement", unit.cell, statement.index, unit.offset),
                 )
 
 

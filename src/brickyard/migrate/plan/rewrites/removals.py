@@ -39,7 +39,7 @@ def propose_maintenance(view: NotebookView) -> Iterator[Proposal]:
             reason=f"{statement.verb} does not change a row; it moves to the maintenance manifest",
             hunks=tuple(take_out(view.notebook, unit, statement)),
             conditions=(Condition("predictive optimization or a maintenance job takes it over", None),),
-            obligation=("maintenance", entry(view, unit, statement)),
+            maintenance=entry(view, unit, statement),
         )
 
 

@@ -72,7 +72,6 @@ def _propose(view: NotebookView, unit: SqlUnit, statement: Statement, tokens: To
                     Condition("no input column has the name of the window column", _plain_input(tokens, ranked)),
                 ),
                 findings=_ties(unit, statement, ranked, view),
-                obligation=("statement", unit.cell, statement.index, unit.offset),
             )
 
 

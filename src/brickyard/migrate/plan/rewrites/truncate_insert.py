@@ -88,7 +88,6 @@ def _proposal(view: NotebookView, pair: _Pair) -> Proposal:
         conditions=conditions,
         findings=tuple(_refusal(pair, refused)),
         apply=setting.apply,
-        obligation=None if refused else ("truncate-insert", pair.truncate.unit.cell, pair.insert.unit.cell),
     )
 
 

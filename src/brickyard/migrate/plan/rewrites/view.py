@@ -43,8 +43,7 @@ class NotebookView:
     """A notebook as the rewrites see it; `units` stand in the order in which they run.
 
     `settings` holds an entry for each rewrite that is on. `original_names` gives the three-level name that a
-    reference (by cell and offset of its span in the cell) has, where it is known. `relation_types` tells what the
-    workspace said of a three-level name in lower case: TABLE, VIEW and so on; empty offline.
+    reference (by cell and offset of its span in the cell) has, where it is known.
     `view_sources` gives the names a view reads, where known.
     """
 
@@ -53,7 +52,6 @@ class NotebookView:
     settings: Mapping[str, RewriteSetting]
     dbr: tuple[int, int] = (15, 4)
     original_names: Mapping[tuple[int, int], str] = field(default_factory=dict)
-    relation_types: Mapping[str, str] = field(default_factory=dict)
     view_sources: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def name_of(self, unit: SqlUnit, reference: Reference) -> str | None:
