@@ -52,6 +52,7 @@ from brickyard.local.files.folder import Folder
 from brickyard.local.files.workspace import WorkspaceFiles
 from brickyard.local.runs.launch import Surfaces
 from brickyard.local.runs.service import Runs
+from brickyard.local.sharing.store import SharingStore
 from brickyard.local.sql import http
 from brickyard.local.sql.http import KernelSql
 
@@ -102,6 +103,7 @@ class Parts:
     clusters: Clusters
     runs: Runs
     kernels: KernelSql
+    sharing: SharingStore
 
     def routes(self) -> list[Route]:
         """Every route that is served."""
@@ -179,6 +181,7 @@ def build(place: Place, stack: ExitStack) -> Parts:
         clusters=Clusters(place.owner),
         runs=runs,
         kernels=KernelSql(sql, runs.origin, place.owner),
+        sharing=SharingStore(store.database),
     )
 
 
