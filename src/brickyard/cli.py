@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from brickyard.demo.rooms import Which
 from brickyard.home.doors import LazyRoom
 from brickyard.home.session import Session
 from brickyard.kernel import terminal
@@ -79,21 +80,26 @@ def status(home: HomeFolder = None, output: OutputKind = Output.TEXT) -> None:
 
 @app.command()
 def demo(
+    which: Annotated[Which, typer.Argument(metavar="ROOM", help="`migrate`, or `all` rooms one after the other.")] = (
+        Which.MIGRATE
+    ),
     home: Annotated[
         Path | None, typer.Option("--home", help="Keep it all in this home and leave it running; else nothing stays.")
     ] = None,
-    report: Annotated[Path, typer.Option("--report", help="Where the HTML report goes.")] = Path("brickyard-demo.html"),
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Where the HTML report goes; brickyard-demo.html by default.")
+    ] = None,
     output: OutputKind = Output.TEXT,
 ) -> None:
-    """Migrate ten legacy notebooks of a sample lakehouse, from nothing to the report."""
-    from brickyard.demo import story
+    """Show what a room does on a sample lakehouse, from nothing to the report: migrate takes ten legacy notebooks."""
+    from brickyard.demo import stage, story
 
     with terminal.progress() as say:
-        result = story.show(home, report, say)
-    emit(result, output, lambda: story.as_text(result))
+        result = story.show(which, home, report, say)
+    emit(result, output, lambda: story.as_text(which, result))
     try:
-        story.expect(result)
-    except story.DemoSurprised as error:  # the result stays the last thing on stdout
+        story.expect(which, result)
+    except stage.DemoSurprised as error:  # the result stays the last thing on stdout
         terminal.note(terminal.error_text(error))
         raise typer.Exit(error.exit_code) from error
 

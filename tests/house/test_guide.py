@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from brickyard.dbsql.model import Kind, Side
 from brickyard.demo import files
-from brickyard.demo.story import EXPECTED
+from brickyard.demo.migrating import EXPECTED
 from brickyard.kernel.explain import explanations
 from brickyard.kernel.names import TableName
 from brickyard.kernel.terminal import plain

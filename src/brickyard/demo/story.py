@@ -1,171 +1,78 @@
-"""The story of the demonstration: a home, a lakehouse, ten notebooks through the service and its worker, one report."""
+"""The stories of the demonstration, by room: each runs from nothing to a report and says whether it came out right."""
 
 from __future__ import annotations
 
-import os
 import time
-from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
-from databricks.sdk import WorkspaceClient
-
-from brickyard.demo import files, lakehouse
-from brickyard.home import control
+from brickyard.demo import migrating
+from brickyard.demo.rooms import Which
+from brickyard.demo.stage import at_home
 from brickyard.home.folder import Home
-from brickyard.kernel.errors import BrickyardError, Problem
-from brickyard.kernel.progress import Report, Step
-from brickyard.kernel.terminal import table
-
-EXPECTED = {
-    "01_member_summary.sql": ("reconciled", None),
-    "02_latest_tier.py": ("reconciled", None),
-    "03_points_balance.py": ("reconciled", None),
-    "04_campaign_uplift.ipynb": ("halted", "source-stale"),
-    "05_engagement_score.sql": ("halted", "function-missing"),
-    "06_redemption.py": ("halted", "mapping-collision"),
-    "07_flight_recap.py": ("differs", "tables-differ"),
-    "08_alms_statement.py": ("reconciled", None),
-    "09_partner_daily.ipynb": ("reconciled", None),
-    "10_member_segment.py": ("reconciled", None),
-}
-"""What each notebook must come to, for the exit code only: outcomes are computed by the service and compared here."""
-
-_POLL_SECONDS = 0.25
-_PATIENCE_SECONDS = 600.0
-
-
-class DemoSurprised(BrickyardError):
-    """A notebook of the demonstration came to another outcome than it should."""
-
-    code = "demo-surprised"
-    exit_code = 1
+from brickyard.kernel.progress import Report
 
 
 @dataclass(frozen=True, slots=True)
-class NotebookResult:
-    """How one notebook ended; `rows_compared` counts the rows of its targets."""
+class Story:
+    """How one room's story is told, checked and printed."""
 
-    path: str
-    outcome: str
-    code: str | None
-    rows_compared: int
-
-
-@dataclass(slots=True)
-class DemoResult:
-    """What `brickyard demo --output json` prints."""
-
-    seconds: float = 0.0
-    phases: dict[str, float] = field(default_factory=dict)
-    notebooks: list[NotebookResult] = field(default_factory=list)
-    report: str = ""
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Measure a phase in seconds."""
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self.phases[name] = round(time.monotonic() - started, 2)
+    tell: Callable[[Home, Path, Report], Any]
+    expect: Callable[[Any], None]
+    as_text: Callable[[Any], str]
 
 
-def show(folder: Path | None, report_file: Path, report: Report) -> DemoResult:
-    """Run the demonstration in a home of its own that leaves nothing behind, or in *folder*, where it keeps running."""
-    if folder is not None:
-        return tell(Home(folder.expanduser().resolve()), report_file, report)
-    with Home.temporary() as home:
-        return tell(home, report_file, report)
+STORIES = {Which.MIGRATE: Story(migrating.tell, migrating.expect, migrating.as_text)}
 
 
-def tell(home: Home, report_file: Path, report: Report) -> DemoResult:
-    """Run the demonstration in *home* and write its report to *report_file*."""
+@dataclass(frozen=True, slots=True)
+class AllRooms:
+    """What `brickyard demo all --output json` prints: what each room prints alone, by name."""
+
+    seconds: float
+    rooms: dict[str, Any]
+
+
+def show(which: Which, folder: Path | None, report_file: Path | None, report: Report) -> Any:
+    """Tell one story, or all in one home; a report that is not named is `brickyard-demo[-<room>].html`."""
+    if which is Which.ALL:
+        return at_home(folder, partial(_all, report_file=report_file, report=report))
+    file = report_file or _report_of(which)
+    return at_home(folder, lambda home: STORIES[which].tell(home, file, report))
+
+
+def expect(which: Which, result: Any) -> None:
+    """Raise DemoSurprised naming everything that came to another end than it must."""
+    for story, told in _told(which, result):
+        story.expect(told)
+
+
+def as_text(which: Which, result: Any) -> str:
+    """What a person reads at the end."""
+    return "\n\n".join(story.as_text(told) for story, told in _told(which, result))
+
+
+def _told(which: Which, result: Any) -> list[tuple[Story, Any]]:
+    if which is Which.ALL:
+        return [(STORIES[Which(name)], told) for name, told in result.rooms.items()]
+    return [(STORIES[which], result)]
+
+
+def _all(home: Home, report_file: Path | None, report: Report) -> AllRooms:
     started = time.monotonic()
-    result = DemoResult(phases={"setup": float(os.environ.get("BRICKYARD_SETUP_SECONDS", "0"))})
-    with result.phase("start"):
-        report(Step("start", detail="PostgreSQL, local workspace, service, worker"))
-        control.up(home)
-    with result.phase("lakehouse"):
-        lakehouse.load(_workspace(home), report)
-    with result.phase("migrate"), _service(home) as service:
-        batch = _submit(service)
-        runs = _follow(service, batch, report)
-    with result.phase("report"), _service(home) as service:
-        page = _asked(service.get(f"/migrate/runs/{batch}/report", params={"format": "html"}))
-        report_file.write_text(page.text, encoding="utf-8")
-        result.notebooks = [_result(_asked(service.get(f"/migrate/runs/{run['id']}")).json()) for run in runs]
-    result.report = str(report_file.resolve())
-    result.seconds = round(time.monotonic() - started, 2)
-    return result
+    rooms = {which.value: story.tell(home, _beside(report_file, which), report) for which, story in STORIES.items()}
+    return AllRooms(round(time.monotonic() - started, 2), rooms)
 
 
-def expect(result: DemoResult) -> None:
-    """Raise DemoSurprised naming each notebook that did not come to what it must."""
-    found = {n.path: (n.outcome, n.code) for n in result.notebooks}
-    problems = tuple(
-        Problem(f"{_words(found.get(path))}, not {_words(expected)}", where=path)
-        for path, expected in EXPECTED.items()
-        if found.get(path) != expected
-    )
-    if problems:
-        raise DemoSurprised(f"{len(problems)} notebooks came to another outcome", problems=problems)
+def _report_of(which: Which) -> Path:
+    return Path("brickyard-demo.html" if which is Which.MIGRATE else f"brickyard-demo-{which}.html")
 
 
-def _words(ending: tuple[str, str | None] | None) -> str:
-    return "missing" if ending is None else " ".join(filter(None, ending))
-
-
-def _workspace(home: Home) -> WorkspaceClient:
-    token = home.workspace_token_file.read_text().strip()
-    return WorkspaceClient(host=home.addresses.workspace, token=token, auth_type="pat", product="brickyard-demo")
-
-
-def _service(home: Home) -> httpx.Client:
-    token = home.token_file.read_text().strip()
-    return httpx.Client(base_url=home.addresses.web, headers={"Authorization": f"Bearer {token}"}, timeout=60)
-
-
-def _asked(response: httpx.Response) -> httpx.Response:
-    if response.is_error:
-        raise BrickyardError(f"the service answered {response.status_code}: {response.text[:500]}")
-    return response
-
-
-def _submit(service: httpx.Client) -> str:
-    notebooks = [
-        {"path": path, "content": b64encode(data).decode(), "child": path.startswith("includes/")}
-        for path, data in files.notebooks()
-    ]
-    pack = files.text_of("rules.yaml")
-    request = {"notebooks": notebooks, "origin": "demo", "rules": "velocity-demo", "rules_text": pack, "jobs": 2}
-    return _asked(service.post("/migrate/runs", json=request)).json()["batch"]
-
-
-def _follow(service: httpx.Client, batch: str, report: Report) -> list[dict[str, Any]]:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        runs = _asked(service.get("/migrate/runs", params={"batch": batch})).json()["runs"]
-        ended = [run for run in runs if run["outcome"]]
-        working = ", ".join(run["path"] for run in runs if run["status"] == "running")
-        report(Step("migrate", len(ended), len(runs), working))
-        if len(ended) == len(runs):
-            return sorted(runs, key=lambda run: run["path"])
-        if time.monotonic() > deadline:
-            raise BrickyardError(f"the runs did not end within {_PATIENCE_SECONDS:.0f} s: {working}")
-        time.sleep(_POLL_SECONDS)
-
-
-def _result(run: dict[str, Any]) -> NotebookResult:
-    return NotebookResult(run["path"], run["outcome"], run["code"], run["rows_compared"] or 0)
-
-
-def as_text(result: DemoResult) -> str:
-    """One line for each notebook, then where the report is."""
-    rows = [(n.path, n.outcome, n.code or "", f"{n.rows_compared:,}") for n in result.notebooks]
-    phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in result.phases.items())
-    return f"{table(('NOTEBOOK', 'OUTCOME', 'CODE', 'ROWS COMPARED'), rows)}\n\n{phases}\nreport: {result.report}"
+def _beside(report_file: Path | None, which: Which) -> Path:
+    """Where a room's report goes when several are written: the file that was named is migrate's."""
+    if report_file is None or which is Which.MIGRATE:
+        return report_file or _report_of(which)
+    return report_file.with_stem(f"{report_file.stem}-{which}")
