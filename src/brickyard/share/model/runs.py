@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from brickyard.share.model.pack import SharePack, Strategy
@@ -112,3 +113,176 @@ class Submitted:
     message: str
     warnings: tuple[str, ...] = ()
     new: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """A step of a run as far as it got; *kind* is the step's class, *words* say what it does, *outcome* how its undoing went."""
+
+    position: int
+    kind: str
+    subject: str
+    words: str
+    status: StepStatus
+    intended_at: datetime
+    done_at: datetime | None = None
+    adopted: bool = False
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A run and its steps. *pack_id* is None for what no pack asked for; *code* and *http_status* say why it failed."""
+
+    id: str
+    kind: RunKind
+    status: RunStatus
+    pack_id: str | None = None
+    version: int | None = None
+    strategy: Strategy | None = None
+    requested_by: str = ""
+    plan_hash: str | None = None
+    code: str | None = None
+    http_status: int | None = None
+    message: str | None = None
+    warnings: tuple[str, ...] = ()
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    steps: tuple[StepRecord, ...] = ()
+    planned: int = 0  # how many steps the plan has
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackRecord:
+    """A pack's current version, how it fares, and its newest run."""
+
+    pack_id: str
+    name: str
+    version: int
+    status: PackStatus
+    strategy: Strategy
+    provisioning_status: str
+    error_message: str
+    requested_by: str
+    created_at: datetime
+    last_updated: datetime
+    workspace_url: str
+    business_line: str
+    project: str
+    request_status: RequestStatus | None = None
+    approved_by: str | None = None
+    deleted: bool = False
+    run: RunRecord | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackVersion:
+    """One version of a pack's configuration; *effective_to* is None for the current one."""
+
+    version: int
+    status: PackStatus
+    effective_from: datetime
+    effective_to: datetime | None
+    changed_by: str
+    change_reason: str
+    strategy: Strategy
+    deleted: bool = False
+
+
+class Change(StrEnum):
+    """How something live differs from what a pack applied."""
+
+    MISSING = "missing"
+    CHANGED = "changed"
+    ADDED = "added"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One difference; *verdicts* are what one can do about it: `revert` (apply), `adopt` (take into the pack), `ignore`."""
+
+    change: Change
+    kind: str
+    name: str
+    what: str
+    verdicts: tuple[str, ...] = ("revert", "adopt", "ignore")
+
+
+class DriftState(StrEnum):
+    """What a look at a pack's things has shown; unknown when they could not be read."""
+
+    NONE = "none"
+    DRIFTED = "drifted"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """How far the workspace is from what a pack applied last."""
+
+    pack_id: str
+    pack_name: str
+    state: DriftState
+    message: str = ""
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """One recipient's right to one share: since when, and whether it is used and lasts."""
+
+    recipient: str
+    share: str
+    objects: tuple[str, ...]
+    type: str
+    pack_id: str | None = None
+    since: datetime | None = None
+    activated: bool = False
+    expires_at: datetime | None = None
+    state: str = "active"  # `active`, `never-activated`, `expiring` (within 14 days), `expired`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What a recipient gets of one table; *expected* says whether that is as it should be."""
+
+    share: str
+    table: str
+    recipient: str
+    verdict: Verdict
+    expected: bool
+    rows: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A recipient's one-time activation link; it is erased here by being given out."""
+
+    recipient: str
+    link: str = field(repr=False)
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synced:
+    """What one sync has done; *status* is FAILED with the reason in *message* when it could not."""
+
+    kind: str
+    status: str
+    processed: int = 0
+    created: int = 0
+    updated: int = 0
+    failed: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantsImported:
+    """What an import of business lines, regions and projects has changed."""
+
+    tenants: int = 0
+    regions: int = 0
+    projects: int = 0
+    unchanged: int = 0
