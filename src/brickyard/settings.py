@@ -26,6 +26,11 @@ def default_home() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "brickyard"
 
 
+def _also(name: str) -> AliasChoices:
+    """Read a setting under our prefix and under the bare *name* too; case does not matter."""
+    return AliasChoices(f"BRICKYARD_{name}", name)
+
+
 class Settings(BaseSettings):
     """The settings table in `docs/reference.md` is generated from this class."""
 
@@ -37,7 +42,7 @@ class Settings(BaseSettings):
     )
     database_url: SecretStr | None = Field(
         None,
-        validation_alias=AliasChoices("BRICKYARD_DATABASE_URL", "DATABASE_URL"),
+        validation_alias=AliasChoices("BRICKYARD_DATABASE_URL", "DATABASE_URL", "DOMAIN_DB_CONNECTION_STRING"),
         description="PostgreSQL to use instead of the home's embedded one.",
     )
     workspace_host: str | None = Field(None, description="Address of the workspace to work on.")
@@ -74,6 +79,80 @@ class Settings(BaseSettings):
     web_body_bytes: int = Field(16 * 1024 * 1024, gt=0, description="Largest request body the web service accepts.")
     web_token_file: Path | None = Field(
         None, description="File with the token of the web service; `service.token` in the home by default."
+    )
+
+    web_token_cache_seconds: float = Field(
+        5.0, ge=0, description="How long a named token is trusted before the database is asked again if it was revoked."
+    )
+    enable_workflow: bool = Field(
+        True,
+        validation_alias=_also("ENABLE_WORKFLOW"),
+        description="Whether the routes below `/workflow` exist; everything else stays as it is without them.",
+    )
+    azure_queue_connection_string: SecretStr | None = Field(
+        None,
+        validation_alias=_also("AZURE_QUEUE_CONNECTION_STRING"),
+        description="Azure Storage account whose queue carries the ids of share runs; without it the own queue does.",
+    )
+    azure_queue_name: str = Field(
+        "sharepack-processing",
+        pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$",
+        validation_alias=_also("AZURE_QUEUE_NAME"),
+        description="Name of the Azure queue; messages that fail too often go to the queue of that name and `-poison`.",
+    )
+    azure_queue_api_version: str | None = Field(
+        None,
+        description="Version of the Azure Storage interface to speak, such as `2025-11-05`; the client's own if unset.",
+    )
+    share_approval: Literal["file", "one", "two"] = Field(
+        "file",
+        validation_alias=_also("SHARE_APPROVAL"),
+        description="Who lets a share pack through: what its `file` says, or `one` or `two` named persons.",
+    )
+    share_compat: bool = Field(
+        False, description="Whether unknown keys of a share pack are warnings instead of errors."
+    )
+    share_workspaces: tuple[str, ...] = Field(
+        (), description="Other addresses of the workspace that a share pack or caller may name, as JSON list."
+    )
+    share_repeat_seconds: float = Field(
+        60.0, ge=0, description="An identical share pack within so long of its success is not run again."
+    )
+    share_detect_seconds: float = Field(
+        3.0,
+        gt=0,
+        description="How long an upload looks at the workspace for the pack's names before it leaves it to the worker.",
+    )
+    share_library_path: str = Field(
+        "/Shared/brickyard/share/pipelines",
+        pattern=r"^/",
+        description="Where in the workspace the notebook lies that the pipelines of share packs run.",
+    )
+    share_sync_minutes: float = Field(
+        60.0, ge=0, description="How often users, groups, objects, metrics and costs are read for share; 0 is never."
+    )
+    share_rotation_minutes: float = Field(
+        60.0, ge=0, description="How often it is looked for tokens to replace and grants to end; 0 is never."
+    )
+    smtp_host: str | None = Field(
+        None,
+        validation_alias=_also("SMTP_HOST"),
+        description="Mail server for notifications; without it none is mailed.",
+    )
+    smtp_port: int = Field(
+        587, ge=1, le=65535, validation_alias=_also("SMTP_PORT"), description="Port of the mail server."
+    )
+    smtp_user: str | None = Field(None, validation_alias=_also("SMTP_USER"), description="Login at the mail server.")
+    smtp_password: SecretStr | None = Field(
+        None, validation_alias=_also("SMTP_PASSWORD"), description="Password at the mail server."
+    )
+    smtp_sender: str = Field("brickyard@localhost", description="Address that notifications come from.")
+    smtp_tls: bool = Field(True, description="Whether the mail server must speak TLS before it is given anything.")
+    share_webhook_url: SecretStr | None = Field(
+        None, description="Address that is sent each notification as JSON; its path may be a secret."
+    )
+    share_webhook_secret: SecretStr | None = Field(
+        None, description="Key that signs what the webhook is sent: HMAC-SHA256 in `X-Brickyard-Signature`."
     )
 
     @property
