@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from brickyard.local.api import (
+    activation,
     clusters,
     dbfs,
     faults,
+    federation,
     grants,
     identity,
     jobs,
     permissions,
+    recipients,
     secrets,
+    shares,
     statements,
     tables,
     unity,
@@ -34,6 +38,7 @@ GROUPS: dict[str, tuple[Router[Any], ...]] = {
     "Workspace objects": (workspace.router, permissions.router),
     "SQL": (warehouses.router, statements.router),
     "Unity Catalog": (unity.router, tables.router, grants.router),
+    "Delta Sharing": (shares.router, recipients.router, activation.router, federation.router),
     "Files of volumes and DBFS": (volumes.router, dbfs.router),
     "Jobs and runs": (jobs.router,),
     "SQL of running notebooks": (http.router,),

@@ -16,13 +16,17 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from brickyard.local.api import (
+    activation,
     clusters,
     dbfs,
     faults,
+    federation,
     grants,
     identity,
     jobs,
     permissions,
+    recipients,
+    shares,
     statements,
     tables,
     unity,
@@ -41,6 +45,7 @@ from brickyard.local.api.identity import Identity
 from brickyard.local.api.permissions import Permissions
 from brickyard.local.api.routes import JsonObject, Route
 from brickyard.local.api.secrets import Secrets
+from brickyard.local.api.sharing import Sharing
 from brickyard.local.api.tokens import Principal, Tokens, write_private
 from brickyard.local.api.unity import Unity
 from brickyard.local.api.volumes import VolumeFiles
@@ -104,6 +109,7 @@ class Parts:
     runs: Runs
     kernels: KernelSql
     sharing: SharingStore
+    delta_sharing: Sharing
 
     def routes(self) -> list[Route]:
         """Every route that is served."""
@@ -123,6 +129,10 @@ class Parts:
             *clusters.router.bind(self.clusters),
             *jobs.router.bind(self.runs),
             *http.router.bind(self.kernels),
+            *shares.router.bind(self.delta_sharing),
+            *recipients.router.bind(self.delta_sharing),
+            *activation.router.bind(self.delta_sharing),
+            *federation.router.bind(self.delta_sharing),
         ]
 
 
@@ -160,6 +170,7 @@ def build(place: Place, stack: ExitStack) -> Parts:
     sql = LazySql(lambda: _sql_service(place, store))
     stack.callback(sql.close)
     unity_ = Unity(store, lambda statement, principal: _run_sql(sql(), statement, principal), workspace_id)
+    sharing = SharingStore(store.database)
     rows = place.folder("settings")
     houses = Warehouses(Documents(rows / "warehouses.json"), f"{workspace_id:016x}", place.owner, place.port)
     runs = Runs(Surfaces(place.host, place.home, os.environ), tokens, files)
@@ -181,7 +192,8 @@ def build(place: Place, stack: ExitStack) -> Parts:
         clusters=Clusters(place.owner),
         runs=runs,
         kernels=KernelSql(sql, runs.origin, place.owner),
-        sharing=SharingStore(store.database),
+        sharing=sharing,
+        delta_sharing=Sharing(sharing, unity_, place.host),
     )
 
 

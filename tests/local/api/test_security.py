@@ -20,6 +20,9 @@ ANONYMOUS = {
     "/", "/health", "/.well-known/databricks-config", "/oidc/.well-known/oauth-authorization-server", "/oidc/v1/token",
     "/jobs/{job_id}/runs/{run_id}",  # the seal in the address is the proof
     "/api/local/results/{statement_id}/{chunk_index}",  # so is the signature of the link
+    "/api/2.1/unity-catalog/public/data_sharing_activation/{link:path}",  # and the random part of an activation link
+    "/api/2.1/unity-catalog/public/data_sharing_activation_info/{link:path}",
+    "/delta_sharing/retrieve_config.html", "/delta_sharing/config.share",
 }  # fmt: skip
 
 

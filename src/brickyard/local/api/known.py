@@ -7,6 +7,8 @@ _PREFIXES = {
     "/api/2.0/alerts": "alerts",
     "/api/2.0/apps": "apps",
     "/api/2.0/clean-rooms": "clean rooms",
+    "/api/2.0/data-sharing": "this Delta Sharing operation",
+    "/api/2.1/data-sharing": "this Delta Sharing operation",
     "/api/2.0/database": "database instances",
     "/api/2.0/git-credentials": "git credentials",
     "/api/2.0/global-init-scripts": "global init scripts",

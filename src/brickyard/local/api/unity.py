@@ -144,7 +144,9 @@ def _metastore(unity: Unity) -> JsonObject:
         "global_metastore_id": f"azure:local:{unity.metastore_id}",
         "owner": unity.store.owner,
         "privilege_model_version": "1.0",
-        "delta_sharing_scope": "INTERNAL",
+        "delta_sharing_scope": "INTERNAL_AND_EXTERNAL",
+        "delta_sharing_organization_name": "local",
+        "delta_sharing_recipient_token_lifetime_in_seconds": 31_536_000,
     }
 
 

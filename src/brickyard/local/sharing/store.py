@@ -78,6 +78,14 @@ class SharingStore:
         """Return one recipient."""
         return self._get(Recipient, name)
 
+    def recipient_of_metastore(self, global_id: str) -> Recipient | None:
+        """The recipient that stands for another metastore, by its global id."""
+        row = self.database.row(
+            "SELECT document FROM sharing WHERE kind = 'RECIPIENT' AND lower(json_extract(document, '$.metastore')) = ?",
+            (global_id.lower(),),
+        )
+        return None if row is None else decode(Recipient, row["document"])
+
     def recipients(self, start: int = 0, count: int = -1) -> list[Recipient]:
         """A page of the recipients by name; *count* -1 for the rest."""
         return self._list(Recipient, start, count)
