@@ -188,6 +188,11 @@ class Current:
     sources: Mapping[str, Source] = field(default_factory=dict)
     catalogs: frozenset[str] = frozenset()
     schemas: frozenset[str] = frozenset()
+    every_recipient: frozenset[str] = frozenset()  # names of all of the metastore, folded
+    every_share: frozenset[str] = frozenset()
+    recorded: frozenset[Claim] = frozenset()  # recipients, shares, pipelines and schedules that our records know
     library: str | None = None  # digest of the pipelines' notebook as it is in the workspace
+    shipped: str | None = None  # digest of the one that this version ships
+    library_path: str = ""
     claims: frozenset[Claim] = frozenset()  # of this pack
     others: frozenset[Claim] = frozenset()  # of other packs

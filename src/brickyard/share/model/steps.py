@@ -160,6 +160,7 @@ class CreatePipeline:
     """Make a pipeline."""
 
     settings: PipelineSettings
+    share: str = ""  # that it feeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,7 @@ class DeletePipeline:
     """Remove a pipeline."""
 
     before: PipelineState
+    share: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,7 @@ class CreateSchedule:
     """Make the job that starts a pipeline."""
 
     settings: ScheduleSettings
+    share: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +202,7 @@ class DeleteSchedule:
     """Remove that job."""
 
     before: ScheduleState
+    share: str = ""
 
 
 Step = (
