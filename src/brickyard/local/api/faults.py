@@ -111,7 +111,8 @@ class RequestLog:
 
 def excerpt(path: str, body: bytes) -> str:
     """The part of a body that the request log keeps; secrets and file contents stay out."""
-    if path.startswith(("/api/2.0/secrets/put", "/api/2.0/fs/", "/api/2.0/token/")):
+    secret = ("/api/2.0/secrets/put", "/api/2.0/fs/", "/api/2.0/token/", "/api/2.1/unity-catalog/providers")
+    if path.startswith(secret):
         return ""
     return body[:_EXCERPT].decode("utf-8", "replace")
 
