@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from brickyard.local.api import (
     activation,
     clusters,
     dbfs,
+    delta_sharing,
     faults,
     federation,
     grants,
@@ -57,11 +58,14 @@ from brickyard.local.files.folder import Folder
 from brickyard.local.files.workspace import WorkspaceFiles
 from brickyard.local.runs.launch import Surfaces
 from brickyard.local.runs.service import Runs
+from brickyard.local.sharing.files import links
+from brickyard.local.sharing.server import Server as SharingServer
 from brickyard.local.sharing.store import SharingStore
 from brickyard.local.sql import http
 from brickyard.local.sql.http import KernelSql
 
 if TYPE_CHECKING:
+    from brickyard.local.sharing.views import Views
     from brickyard.local.sql.model import Result, SqlError
     from brickyard.local.sql.service import SqlService
 
@@ -110,6 +114,7 @@ class Parts:
     kernels: KernelSql
     sharing: SharingStore
     delta_sharing: Sharing
+    sharing_server: SharingServer
 
     def routes(self) -> list[Route]:
         """Every route that is served."""
@@ -133,6 +138,7 @@ class Parts:
             *recipients.router.bind(self.delta_sharing),
             *activation.router.bind(self.delta_sharing),
             *federation.router.bind(self.delta_sharing),
+            *delta_sharing.router.bind(self.sharing_server),
         ]
 
 
@@ -194,6 +200,7 @@ def build(place: Place, stack: ExitStack) -> Parts:
         kernels=KernelSql(sql, runs.origin, place.owner),
         sharing=sharing,
         delta_sharing=Sharing(sharing, unity_, place.host),
+        sharing_server=_sharing_server(place, store, sharing, unity_.metastore_id, sql),
     )
 
 
@@ -225,6 +232,25 @@ def _sql_service(place: Place, store: CatalogStore) -> SqlService:
     from brickyard.local.sql.service import SqlService
 
     return SqlService(place.home, store)
+
+
+def _sharing_server(
+    place: Place, store: CatalogStore, sharing: SharingStore, metastore: str, sql: LazySql
+) -> SharingServer:
+    @cache
+    def views() -> Views:
+        from brickyard.local.sharing.views import Views
+
+        return Views(place.folder("sharing"), store, lambda statement, session: sql().execute(statement, session).table)
+
+    return SharingServer(
+        metastore=metastore,
+        directory=sharing,
+        catalog=store,
+        links=links(place.home),
+        views=views,
+        audit=lambda row: sql().shop.journal.add("access.audit", [row]),
+    )
 
 
 def _run_sql(service: SqlService, statement: str, principal: Principal) -> Result:

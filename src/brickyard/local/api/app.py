@@ -93,6 +93,7 @@ class App:
             raw=exchange.body,
             host=f"http://127.0.0.1:{self.port}",
             form=form,
+            peer=request.client.host if request.client else "",
         )
 
     async def _answer(self, exchange: Exchange, fault: Fault | None) -> Response:
@@ -105,7 +106,7 @@ class App:
                 raise _injected(fault)
             return await to_thread.run_sync(self._run, exchange, limiter=self._limiter)
         except ApiError as error:
-            return self._render_error(error)
+            return self._render_error(error, exchange.match)
 
     def _run(self, exchange: Exchange) -> Response:
         """Run the handler in its thread; whatever it raises becomes an envelope, never a broken connection."""
@@ -129,8 +130,9 @@ class App:
             return answer
         return json_response(answer or {}, headers=self.headers)
 
-    def _render_error(self, error: ApiError) -> Response:
-        return json_response(error.body(), error.status, {**self.headers, **error.headers})
+    def _render_error(self, error: ApiError, match: Match | None) -> Response:
+        body = match.route.envelope(error) if match else error.body()
+        return json_response(body, error.status, {**self.headers, **error.headers})
 
 
 @dataclass(slots=True)

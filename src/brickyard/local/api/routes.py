@@ -21,6 +21,7 @@ S = TypeVar("S")
 JsonObject = dict[str, object]
 Answer = JsonObject | Response | None
 Handler = Callable[["Call"], Answer]
+Envelope = Callable[[ApiError], JsonObject]
 _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 
 
@@ -37,6 +38,7 @@ class Call:
     raw: bytes
     host: str
     form: Mapping[str, str | bytes] = field(default_factory=dict)
+    peer: str = ""  # the address that the connection comes from
 
     def body(self) -> JsonObject:
         """The JSON object sent, an empty one when there is no body."""
@@ -78,6 +80,7 @@ class Route:
     operation: str
     handler: Handler
     anonymous: bool = False
+    envelope: Envelope = ApiError.body
 
     def matches(self, path: str) -> re.Match[str] | None:
         """The values of the template in a path; templates are compiled when a path first comes near them."""
@@ -96,10 +99,11 @@ class Entry(Generic[S]):
 
 
 class Router(Generic[S]):
-    """The routes of one service."""
+    """The routes of one service; *envelope* is how its refusals are worded when not as Databricks words them."""
 
-    def __init__(self) -> None:
+    def __init__(self, envelope: Envelope = ApiError.body) -> None:
         self.entries: list[Entry[S]] = []
+        self._envelope = envelope
 
     def on(
         self, method: str, *paths: str, operation: str, anonymous: bool = False
@@ -115,7 +119,8 @@ class Router(Generic[S]):
     def bind(self, service: S) -> tuple[Route, ...]:
         """The routes, answered by *service*."""
         return tuple(
-            Route(e.method, e.path, e.operation, _bound(e.function, service), e.anonymous) for e in self.entries
+            Route(e.method, e.path, e.operation, _bound(e.function, service), e.anonymous, self._envelope)
+            for e in self.entries
         )
 
 

@@ -77,6 +77,12 @@ class Snapshot:
         return self.configuration.get("delta.enableChangeDataFeed", "").lower() == "true"
 
 
+def physical_name(field: Any) -> str:
+    """The name by which files know a column."""
+    name: str = field["metadata"].get("delta.columnMapping.physicalName", field["name"])
+    return name
+
+
 def is_table(path: Path) -> bool:
     """Whether a Delta table lies at *path*."""
     return next(_commits(path), None) is not None or bool(_checkpoints(path))

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from brickyard.local.sql.delta.log import Action, Author, Change, Snapshot, commit, read_commit, snapshot
+from brickyard.local.sql.delta.log import Action, Author, Change, Snapshot, commit, physical_name, read_commit, snapshot
 from brickyard.local.sql.model import SqlError
 from brickyard.local.sql.types import to_arrow
 
@@ -57,12 +57,6 @@ class Staged:
     def actions(self) -> list[Action]:
         """The actions that adopt them."""
         return [{"add": add} for add in self.adds]
-
-
-def physical_name(field: Any) -> str:
-    """The name by which files know a column."""
-    name: str = field["metadata"].get("delta.columnMapping.physicalName", field["name"])
-    return name
 
 
 def conform(table: pa.Table, fields: Sequence[Any]) -> pa.Table:

@@ -1,0 +1,94 @@
+"""Views as recipients read them: their rows are kept as a Delta table, made anew when what the view reads has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import uuid
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+
+from brickyard.dbsql.model import Kind
+from brickyard.kernel.names import quote
+from brickyard.local.api.errors import ApiError
+from brickyard.local.api.tokens import write_private
+from brickyard.local.catalog.model import Table, TableType
+from brickyard.local.catalog.store import INFORMATION_SCHEMA, SYSTEM, CatalogStore
+from brickyard.local.sql.delta import log, write
+from brickyard.local.sql.delta.log import Author, Change
+from brickyard.local.sql.delta.write import Layout
+from brickyard.local.sql.expand import Expander, single, tokens_of
+from brickyard.local.sql.model import SqlError, SqlSession
+from brickyard.local.sql.relations import Uses
+from brickyard.local.sql.types import field_of_arrow
+
+Query = Callable[[str, SqlSession], pa.Table]
+_AUTHOR = Author("Delta Sharing")
+_VOLATILE = frozenset(
+    {"CURRENT_DATE", "CURRENT_TIMESTAMP", "NOW", "RAND", "RANDN", "UUID", "UNIX_TIMESTAMP", "LOCALTIMESTAMP", "CURDATE"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """The kept rows of shared views, in *folder*; *query* runs SQL."""
+
+    folder: Path
+    catalog: CatalogStore
+    query: Query
+    _locks: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
+
+    def table(self, view: Table, owner: str) -> Path:
+        """The folder of a Delta table with the rows that the view has now, read with the rights of the share's *owner*.
+
+        Raises ApiError 400 with the engine's words when the view cannot be read.
+        """
+        session = SqlSession(owner, admin=owner == self.catalog.owner)
+        key = hashlib.sha256(f"{view.full_name}\n{owner}".encode()).hexdigest()[:32]
+        path, mark = self.folder / key, self.folder / f"{key}.json"
+        with self._locks[key]:
+            try:
+                now = self._state(view, session)
+                if not mark.exists() or json.loads(mark.read_text()) != now:
+                    self._write(path, view, session)
+                    write_private(mark, json.dumps(now))
+            except SqlError as error:
+                raise ApiError(400, "INVALID_STATE", f"The view cannot be read: {error}") from error
+        return path
+
+    def _state(self, view: Table, session: SqlSession) -> list[str]:
+        """What the rows depend on; never twice the same when that cannot be told."""
+        uses = Uses()
+        text = Expander(self.catalog, session, uses).expand(_select(view))
+        tables = [use.table for use in uses.sources if use.table and use.table.table_type is not TableType.VIEW]
+        return [text, *map(_version, tables)] if _depends_on_tables_only(text) else [str(uuid.uuid4())]
+
+    def _write(self, path: Path, view: Table, session: SqlSession) -> None:
+        rows = self.query(_select(view), session)
+        fields = [{**field_of_arrow(column), "nullable": True} for column in rows.schema]
+        change = Change("REFRESH", {"view": view.full_name})
+        store = write.replace if log.is_table(path) else write.create
+        store(path, _AUTHOR, change, Layout(fields, comment=view.comment), rows)
+
+
+def _select(view: Table) -> str:
+    return f"SELECT * FROM {'.'.join(map(quote, view.key))}"
+
+
+def _depends_on_tables_only(text: str) -> bool:
+    words = {token.word for token in tokens_of(text)}
+    names = [r.literal or () for r in single(text).references if r.kind is not Kind.PATH and not r.in_string]
+    counted = len(names) == len(single(text).references) and all(len(name) == 3 for name in names)
+    described = any(name[0].lower() == SYSTEM or name[1].lower() == INFORMATION_SCHEMA for name in names if counted)
+    return counted and not described and not words & _VOLATILE
+
+
+def _version(table: Table) -> str:
+    """A table and its newest version; of one that is not Delta, an answer that never comes twice."""
+    path = Path(table.storage_location or "")
+    return f"{table.full_name} {path} {log.latest_version(path) if log.is_table(path) else uuid.uuid4()}"
