@@ -26,6 +26,7 @@ from brickyard.local.api import (
     identity,
     jobs,
     permissions,
+    providers,
     recipients,
     shares,
     statements,
@@ -44,6 +45,7 @@ from brickyard.local.api.executions import Statements
 from brickyard.local.api.faults import Control, Faults, RequestLog
 from brickyard.local.api.identity import Identity
 from brickyard.local.api.permissions import Permissions
+from brickyard.local.api.providers import Providers
 from brickyard.local.api.routes import JsonObject, Route
 from brickyard.local.api.secrets import Secrets
 from brickyard.local.api.sharing import Sharing
@@ -59,6 +61,7 @@ from brickyard.local.files.workspace import WorkspaceFiles
 from brickyard.local.runs.launch import Surfaces
 from brickyard.local.runs.service import Runs
 from brickyard.local.sharing.files import links
+from brickyard.local.sharing.seal import Seal
 from brickyard.local.sharing.server import Server as SharingServer
 from brickyard.local.sharing.store import SharingStore
 from brickyard.local.sql import http
@@ -114,6 +117,7 @@ class Parts:
     kernels: KernelSql
     sharing: SharingStore
     delta_sharing: Sharing
+    providers: Providers
     sharing_server: SharingServer
 
     def routes(self) -> list[Route]:
@@ -136,6 +140,7 @@ class Parts:
             *http.router.bind(self.kernels),
             *shares.router.bind(self.delta_sharing),
             *recipients.router.bind(self.delta_sharing),
+            *providers.router.bind(self.providers),
             *activation.router.bind(self.delta_sharing),
             *federation.router.bind(self.delta_sharing),
             *delta_sharing.router.bind(self.sharing_server),
@@ -177,6 +182,7 @@ def build(place: Place, stack: ExitStack) -> Parts:
     stack.callback(sql.close)
     unity_ = Unity(store, lambda statement, principal: _run_sql(sql(), statement, principal), workspace_id)
     sharing = SharingStore(store.database)
+    management = Sharing(sharing, unity_, place.host)
     rows = place.folder("settings")
     houses = Warehouses(Documents(rows / "warehouses.json"), f"{workspace_id:016x}", place.owner, place.port)
     runs = Runs(Surfaces(place.host, place.home, os.environ), tokens, files)
@@ -199,7 +205,8 @@ def build(place: Place, stack: ExitStack) -> Parts:
         runs=runs,
         kernels=KernelSql(sql, runs.origin, place.owner),
         sharing=sharing,
-        delta_sharing=Sharing(sharing, unity_, place.host),
+        delta_sharing=management,
+        providers=Providers(management, Seal(place.home / "providers.key")),
         sharing_server=_sharing_server(place, store, sharing, unity_.metastore_id, sql),
     )
 
