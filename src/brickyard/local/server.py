@@ -122,6 +122,10 @@ class LocalWorkspace:
         """Answer the next calls with 429 and `Retry-After` seconds."""
         self._plan(Fault("rate_limit", operation, times, None, 429, "REQUEST_LIMIT_EXCEEDED", retry_after=retry_after))
 
+    def empty_page(self, operation: str, times: int = 1, matching: str | None = None) -> None:
+        """Answer the next calls of a list with no row and the token of the page that was asked for."""
+        self._plan(Fault("empty_page", operation, times, matching))
+
     def requests(self, operation: str | None = None) -> tuple[Request, ...]:
         """The recorded requests, oldest first."""
         return self.parts.control.requests.rows(operation)

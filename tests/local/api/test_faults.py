@@ -56,6 +56,14 @@ def test_the_sdk_repeats_a_call_whose_reply_was_lost(workspace: LocalWorkspace):
     assert outcomes(workspace, "workspace.mkdirs") == [0, 200]
 
 
+def test_an_empty_page_with_a_token_is_not_the_end_of_a_list(workspace: LocalWorkspace):
+    client = workspace.client()
+    before = [c.name for c in client.catalogs.list(max_results=1)]
+    workspace.empty_page("catalogs.list", times=2)
+    assert [c.name for c in client.catalogs.list(max_results=1)] == before
+    assert len(outcomes(workspace, "catalogs.list")) == 2 * len(before) + 2
+
+
 def test_a_rate_limit_tells_when_to_come_back(workspace: LocalWorkspace):
     workspace.rate_limit("current_user.me", times=1, retry_after=7)
     answer = httpx.get(

@@ -21,6 +21,7 @@ from brickyard.local.api import faults as fault_plan
 from brickyard.local.api.errors import ApiError, unbuilt
 from brickyard.local.api.faults import Fault, Faults, Request, RequestLog
 from brickyard.local.api.known import unbuilt_service
+from brickyard.local.api.paging import page_token
 from brickyard.local.api.routes import Answer, Call, Match, RouteTable, json_response
 from brickyard.local.api.security import authenticate, check_host, check_origin
 from brickyard.local.api.tokens import Principal, Tokens
@@ -55,7 +56,7 @@ class App:
         exchange = await self._read(scope, receive)
         taken = self.faults.take(exchange.operation, exchange.text) if exchange.call else ()
         await anyio.sleep(sum(f.seconds for f in taken if f.kind == "delay"))
-        response = await self._answer(exchange, next((f for f in taken if f.kind in {"fail_next", "rate_limit"}), None))
+        response = await self._answer(exchange, next((f for f in taken if f.kind in fault_plan.ANSWERING), None))
         dropped = any(f.kind == "drop_reply" for f in taken)
         self.requests.add(exchange.record(0 if dropped else response.status_code))
         if dropped:
@@ -102,6 +103,8 @@ class App:
         try:
             if exchange.refusal:
                 raise exchange.refusal
+            if fault and fault.kind == "empty_page":
+                return self._render(_empty_page(exchange))
             if fault:
                 raise _injected(fault)
             return await to_thread.run_sync(self._run, exchange, limiter=self._limiter)
@@ -196,6 +199,12 @@ def _no_route(method: str, path: str) -> ApiError:
 def _owner_only(principal: Principal) -> None:
     if not principal.owner:
         raise ApiError(403, "PERMISSION_DENIED", "Only the owner's token opens this route.")
+
+
+def _empty_page(exchange: Exchange) -> Answer:
+    """A page without rows whose token is that of the page asked for, as Databricks may answer any list."""
+    assert exchange.call
+    return {"next_page_token": exchange.call.query.get("page_token") or page_token(0)}
 
 
 def _injected(fault: Fault) -> ApiError:

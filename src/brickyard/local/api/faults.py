@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from brickyard.local.api.errors import default_code, invalid
 from brickyard.local.api.routes import Answer, Call, Router, field_number, field_text
 
-KINDS = ("fail_next", "drop_reply", "delay", "rate_limit")
+KINDS = ("fail_next", "drop_reply", "delay", "rate_limit", "empty_page")
+ANSWERING = frozenset({"fail_next", "rate_limit", "empty_page"})  # instead of performing the call
 _EXCERPT = 2000
 _KEPT = 20_000
 
@@ -71,7 +72,7 @@ class Faults:
 
 
 def _answers(fault: Fault) -> bool:
-    return fault.kind in {"fail_next", "rate_limit"}
+    return fault.kind in ANSWERING
 
 
 @dataclass(frozen=True, slots=True)
