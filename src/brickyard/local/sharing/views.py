@@ -17,7 +17,7 @@ from brickyard.dbsql.model import Kind
 from brickyard.kernel.names import quote
 from brickyard.local.api.errors import ApiError
 from brickyard.local.api.tokens import write_private
-from brickyard.local.catalog.model import Table, TableType
+from brickyard.local.catalog.model import Table
 from brickyard.local.catalog.store import INFORMATION_SCHEMA, SYSTEM, CatalogStore
 from brickyard.local.sql.delta import log, write
 from brickyard.local.sql.delta.log import Author, Change
@@ -63,10 +63,9 @@ class Views:
 
     def _state(self, view: Table, session: SqlSession) -> list[str]:
         """What the rows depend on; never twice the same when that cannot be told."""
-        uses = Uses()
-        text = Expander(self.catalog, session, uses).expand(_select(view))
-        tables = [use.table for use in uses.sources if use.table and use.table.table_type is not TableType.VIEW]
-        return [text, *map(_version, tables)] if _depends_on_tables_only(text) else [str(uuid.uuid4())]
+        text = Expander(self.catalog, session, Uses()).expand(_select(view))
+        names = _tables(text)
+        return [str(uuid.uuid4())] if names is None else [text, *(_version(self.catalog.table(*n)) for n in names)]
 
     def _write(self, path: Path, view: Table, session: SqlSession) -> None:
         rows = self.query(_select(view), session)
@@ -80,12 +79,20 @@ def _select(view: Table) -> str:
     return f"SELECT * FROM {'.'.join(map(quote, view.key))}"
 
 
-def _depends_on_tables_only(text: str) -> bool:
-    words = {token.word for token in tokens_of(text)}
-    names = [r.literal or () for r in single(text).references if r.kind is not Kind.PATH and not r.in_string]
-    counted = len(names) == len(single(text).references) and all(len(name) == 3 for name in names)
-    described = any(name[0].lower() == SYSTEM or name[1].lower() == INFORMATION_SCHEMA for name in names if counted)
-    return counted and not described and not words & _VOLATILE
+def _tables(text: str) -> list[tuple[str, str, str]] | None:
+    """The tables that an expanded query reads; None when it depends on something else as well."""
+    if {token.word for token in tokens_of(text)} & _VOLATILE:
+        return None
+    found = []
+    for reference in single(text).references:
+        parts = reference.literal
+        if parts is None or len(parts) != 3 or reference.kind is Kind.PATH or reference.in_string:
+            return None
+        catalog, schema, name = parts
+        if catalog.lower() == SYSTEM or schema.lower() == INFORMATION_SCHEMA:
+            return None
+        found.append((catalog, schema, name))
+    return found
 
 
 def _version(table: Table) -> str:

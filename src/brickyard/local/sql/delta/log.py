@@ -149,7 +149,7 @@ def read_commit(path: Path, version: int) -> list[Action]:
     """The actions of one commit, or raise SqlError when the log no longer holds it."""
     file = _commit_file(path, version)
     try:
-        return [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
+        return [json.loads(line) for line in file.read_bytes().splitlines() if line.strip()]
     except FileNotFoundError as error:
         raise SqlError(
             "DELTA_VERSION_NOT_FOUND", f"Version {version} of `{path}` is no longer in the log.", "22003"
