@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cached_property
 
 import psycopg
+from psycopg.abc import Buffer
+from psycopg.types.datetime import TimestamptzLoader
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError
@@ -23,6 +26,9 @@ METADATA = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
+"""How PostgreSQL's `infinity` is read, which Python has no time for."""
 
 _UNAVAILABLE = ("08", "53", "57P")  # connection lost · no room, no connection left · shutting down or starting
 
@@ -119,8 +125,17 @@ def _name_the_outage(context: ExceptionContext) -> None:
 
 
 def _prepare(connection: psycopg.Connection, _record: ConnectionPoolEntry) -> None:
-    """Read every time stamp in UTC, and let no stopped process hold its locks for ever."""
+    """Read every time stamp in UTC and the infinite one too, and let no stopped process hold its locks for ever."""
+    connection.adapters.register_loader("timestamptz", _Timestamps)
     with connection.cursor() as cursor:
         cursor.execute("SET TIME ZONE 'UTC'")
         cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
     connection.commit()
+
+
+class _Timestamps(TimestamptzLoader):
+    """Loads `infinity` as FOREVER."""
+
+    def load(self, data: Buffer) -> datetime:
+        """Return the time in UTC."""
+        return FOREVER if data == b"infinity" else super().load(data)

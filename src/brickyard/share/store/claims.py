@@ -1,0 +1,65 @@
+"""Claims: what the applied steps of each pack have made or added, and no later step has taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql import insert
+
+from brickyard.share.model.current import Claim
+from brickyard.share.tables import claims
+
+_BELOW = {"share": ("object", "reader"), "recipient": ("address", "property", "policy")}
+
+
+def add(tx: Connection, pack_id: UUID, made: Iterable[Claim], *, run_id: str, at: datetime) -> None:
+    """Remember what a step of a pack has made."""
+    rows = [{"pack_id": pack_id, **_names(claim), "run_id": run_id, "at": at} for claim in made]
+    if rows:
+        tx.execute(insert(claims).on_conflict_do_nothing(), rows)
+
+
+def remove(tx: Connection, gone: Iterable[Claim], pack_id: UUID | None = None) -> None:
+    """Forget what a step has taken away: of one pack, or of all when the thing itself is gone."""
+    for claim in gone:
+        names = [claims.c[name] == value for name, value in _names(claim).items()]
+        mine = [claims.c.pack_id == pack_id] if pack_id else []
+        tx.execute(sa.delete(claims).where(*names, *mine))
+
+
+def vanished(tx: Connection, kind: str, name: str) -> None:
+    """Forget, of all packs, a share or recipient that is gone, and what belonged to it."""
+    gone = name.lower()
+    itself = (claims.c.kind == kind) & (claims.c.name == gone)
+    below = claims.c.kind.in_(_BELOW[kind]) & (claims.c.parent == gone)
+    reader = (claims.c.kind == "reader") & (claims.c.name == gone) if kind == "recipient" else sa.false()
+    tx.execute(sa.delete(claims).where(itself | below | reader))
+
+
+def of_pack(tx: Connection, pack_id: UUID) -> frozenset[Claim]:
+    """Return what a pack has made."""
+    return _found(tx, claims.c.pack_id == pack_id)
+
+
+def of_others(tx: Connection, pack_id: UUID | None) -> frozenset[Claim]:
+    """Return what all other packs have made."""
+    return _found(tx, claims.c.pack_id != pack_id if pack_id else sa.true())
+
+
+def owners(tx: Connection, claim: Claim) -> tuple[UUID, ...]:
+    """Return the packs that have made a thing."""
+    names = [claims.c[name] == value for name, value in _names(claim).items()]
+    return tuple(tx.scalars(sa.select(claims.c.pack_id).where(*names).order_by(claims.c.pack_id)))
+
+
+def _names(claim: Claim) -> dict[str, str]:
+    return {"kind": claim.kind, "parent": claim.parent.lower(), "name": claim.name.lower()}
+
+
+def _found(tx: Connection, which: sa.ColumnElement[bool]) -> frozenset[Claim]:
+    rows = tx.execute(sa.select(claims.c.kind, claims.c.parent, claims.c.name).where(which))
+    return frozenset(Claim(row.kind, row.parent, row.name) for row in rows)
