@@ -31,7 +31,6 @@ from delta_sharing.protocol import Schema, Share, Table
 from .conftest import Target
 
 FORMATS = pytest.mark.parametrize("delta", [False, True], ids=["parquet", "delta"])
-COVERED = pytest.mark.covers
 LEAVES_ITS_FOLDER = pytest.mark.filterwarnings(
     "ignore:Implicitly cleaning up:ResourceWarning"
 )  # the client, when empty
@@ -149,8 +148,12 @@ def make(partner: Partner) -> Callable[[str, str], str]:
 # --- lists ------------------------------------------------------------------------------------------------------------
 
 
-@COVERED("delta_sharing.list_shares", "delta_sharing.list_schemas", "delta_sharing.list_tables")
-@COVERED("delta_sharing.list_all_tables")
+@pytest.mark.covers(
+    "delta_sharing.list_shares",
+    "delta_sharing.list_schemas",
+    "delta_sharing.list_tables",
+    "delta_sharing.list_all_tables",
+)
 def test_a_recipient_lists_what_was_given_to_it(partner: Partner, regions: str):
     client = delta_sharing.SharingClient(str(partner.profile))
     schema = partner.schema.split(".")[1]
@@ -161,7 +164,7 @@ def test_a_recipient_lists_what_was_given_to_it(partner: Partner, regions: str):
     assert table in client.list_all_tables()
 
 
-@COVERED("delta_sharing.get_share")
+@pytest.mark.covers("delta_sharing.get_share")
 def test_a_share_is_described_by_its_name_without_case(partner: Partner):
     answer = partner.ask(f"/shares/{partner.share.upper()}")
     assert (answer.status_code, answer.json()["share"]["name"]) == (200, partner.share)
@@ -171,12 +174,12 @@ def test_a_share_is_described_by_its_name_without_case(partner: Partner):
 
 
 @FORMATS
-@COVERED("delta_sharing.query_table", "delta_sharing.file")
+@pytest.mark.covers("delta_sharing.query_table", "delta_sharing.file")
 def test_a_table_in_partitions_is_read_with_its_null_partition(partner: Partner, regions: str, delta: bool):
     assert partner.read(regions, delta) == [(10, "EU"), (3, None)]
 
 
-@COVERED("delta_sharing.table_metadata")
+@pytest.mark.covers("delta_sharing.table_metadata")
 def test_without_a_wish_the_client_gets_parquet(partner: Partner, regions: str):
     assert partner.read(regions) == [(10, "EU"), (3, None)]
     answer = partner.ask(
@@ -203,7 +206,7 @@ def test_an_older_version_is_read_by_number_and_by_time(partner: Partner, region
     assert partner.read(regions, delta, timestamp=str(times["1"]).replace(" ", "T")) == before
 
 
-@COVERED("delta_sharing.table_version")
+@pytest.mark.covers("delta_sharing.table_version")
 def test_the_version_is_told(partner: Partner, regions: str):
     url = partner.url(regions)
     assert delta_sharing.get_table_version(url) == 3
@@ -281,7 +284,7 @@ def test_a_view_is_read_and_follows_its_table(partner: Partner, make: Any, delta
 
 
 @FORMATS
-@COVERED("delta_sharing.table_changes")
+@pytest.mark.covers("delta_sharing.table_changes")
 def test_changes_tell_inserts_updates_and_deletes(partner: Partner, regions: str, delta: bool):
     assert partner.changes(regions, delta, starting_version=1) == [
         (1, "EU", "insert", 1),

@@ -55,7 +55,21 @@ def test_a_wrong_token_is_refused(shared: LocalWorkspace, token: str):
 
 
 def test_only_the_named_routes_answer_anonymously(shared: LocalWorkspace):
-    assert {route.path for route in shared.parts.routes() if route.anonymous} == ANONYMOUS
+    others = [route for route in shared.parts.routes() if not route.operation.startswith("delta_sharing.")]
+    assert {route.path for route in others if route.anonymous} == ANONYMOUS
+
+
+def test_the_routes_of_recipients_want_a_recipients_token_or_a_signed_link(shared: LocalWorkspace):
+    found = [route for route in shared.parts.routes() if route.operation.startswith("delta_sharing.")]
+    refused = {
+        route.operation: httpx.request(
+            route.method, shared.host + route.path.replace("{", "").replace("}", ""), headers=headers
+        ).status_code
+        for route in found
+        for headers in ({}, {"Authorization": f"Bearer {shared.token}"})
+    }
+    assert refused.pop("delta_sharing.file") == 403
+    assert len(found) == 10 and set(refused.values()) == {401}
 
 
 @pytest.mark.parametrize(
