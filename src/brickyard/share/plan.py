@@ -1,1 +1,0 @@
-"""What must change: the difference between a share pack and the workspace, as steps; pure."""
