@@ -26,6 +26,7 @@ from brickyard.local.api import (
     identity,
     jobs,
     permissions,
+    pipelines,
     providers,
     recipients,
     shares,
@@ -53,11 +54,12 @@ from brickyard.local.api.tokens import Principal, Tokens, write_private
 from brickyard.local.api.unity import Unity
 from brickyard.local.api.volumes import VolumeFiles
 from brickyard.local.api.warehouses import Warehouses
-from brickyard.local.catalog.model import AlreadyExists, CatalogError
+from brickyard.local.catalog.model import AlreadyExists, CatalogError, DoesNotExist, Table
 from brickyard.local.catalog.store import CatalogStore
 from brickyard.local.copies import relocate
 from brickyard.local.files.folder import Folder
 from brickyard.local.files.workspace import WorkspaceFiles
+from brickyard.local.pipelines.pipelines import Pipelines
 from brickyard.local.runs.launch import Surfaces
 from brickyard.local.runs.service import Runs
 from brickyard.local.sharing.files import links
@@ -114,6 +116,7 @@ class Parts:
     secrets: Secrets
     clusters: Clusters
     runs: Runs
+    pipelines: Pipelines
     kernels: KernelSql
     sharing: SharingStore
     delta_sharing: Sharing
@@ -137,6 +140,7 @@ class Parts:
             *secret_scopes.router.bind(self.secrets),
             *clusters.router.bind(self.clusters),
             *jobs.router.bind(self.runs),
+            *pipelines.router.bind(self.pipelines),
             *http.router.bind(self.kernels),
             *shares.router.bind(self.delta_sharing),
             *recipients.router.bind(self.delta_sharing),
@@ -186,6 +190,10 @@ def build(place: Place, stack: ExitStack) -> Parts:
     rows = place.folder("settings")
     houses = Warehouses(Documents(rows / "warehouses.json"), f"{workspace_id:016x}", place.owner, place.port)
     runs = Runs(Surfaces(place.host, place.home, os.environ), tokens, files)
+    pipelines_ = Pipelines(
+        place.folder("pipelines"), runs, lambda text, who: _run_sql(sql(), text, who), partial(_known_table, store)
+    )
+    stack.callback(pipelines_.close)
     statements_ = Statements(sql, houses, place.host, runs.origin)
     stack.callback(statements_.close)
     return Parts(
@@ -203,6 +211,7 @@ def build(place: Place, stack: ExitStack) -> Parts:
         secrets=Secrets(Documents(rows / "secrets.json"), place.home / "secrets.key"),
         clusters=Clusters(place.owner),
         runs=runs,
+        pipelines=pipelines_,
         kernels=KernelSql(sql, runs.origin, place.owner),
         sharing=sharing,
         delta_sharing=management,
@@ -264,6 +273,19 @@ def _run_sql(service: SqlService, statement: str, principal: Principal) -> Resul
     from brickyard.local.sql.model import SqlSession
 
     return service.execute(statement, SqlSession(principal.name, admin=principal.owner), ())
+
+
+def _known_table(store: CatalogStore, full_name: str) -> Table | None:
+    try:
+        return store.table(*_three(full_name.lower()))
+    except DoesNotExist:
+        return None
+
+
+def _three(full_name: str) -> tuple[str, str, str]:
+    catalog, _, rest = full_name.partition(".")
+    schema, _, name = rest.partition(".")
+    return catalog, schema, name
 
 
 def _volume_folder(unity_: Unity, principal: Principal, key: tuple[str, str, str], writing: bool) -> Folder:

@@ -21,7 +21,6 @@ _PREFIXES = {
     "/api/2.0/marketplace": "marketplace",
     "/api/2.0/mlflow": "MLflow",
     "/api/2.0/online-tables": "online tables",
-    "/api/2.0/pipelines": "pipelines",
     "/api/2.0/policies": "cluster policies",
     "/api/2.0/quality-monitors": "quality monitors",
     "/api/2.0/repos": "repos",

@@ -24,6 +24,7 @@ from brickyard.local.kernel.python import failure, run_program
 from brickyard.local.kernel.record import MAX_RESULT, JsonObject, Recorder, stream
 from brickyard.local.kernel.server import Server
 from brickyard.local.kernel.widgets import Widgets
+from brickyard.local.pipelines.order import read_order
 
 if TYPE_CHECKING:
     from brickyard.local.kernel.spark import Session
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the process is to run: `kind` is notebook, python or sql; parameters are a mapping or a list of arguments."""
+    """What the process is to run: `kind` is notebook, python, sql or pipeline; parameters are a mapping or a list.
+
+    *update* is the order of a pipeline's update, empty for all else.
+    """
 
     kind: str
     path: str
@@ -40,6 +44,7 @@ class Task:
     dbfs: Path
     workspace: Path
     tags: Mapping[str, str]
+    update: Mapping[str, object]
 
 
 def run(order: Mapping[str, object]) -> int:
@@ -87,7 +92,11 @@ def _run_task(task: Task, folder: Path, recorder: Recorder, spark: SparkDoor) ->
     kernel = Kernel(server, recorder, dbutils, fill(dbutils, recorder, spark), spark)
     _enter_folder(task, places)
     mount(places)
-    if task.kind == "python":
+    if task.update:
+        from brickyard.local.pipelines import process as pipeline
+
+        pipeline.run(read_order(task.update), kernel, spark, task.workspace)
+    elif task.kind == "python":
         _run_file(task, kernel)
     else:
         kernel.run(task.path)
@@ -108,10 +117,14 @@ class SparkDoor:
     def __call__(self) -> Spark:
         """The session."""
         if self._session is None:
-            from brickyard.local.kernel.spark import connect
+            from brickyard.local.kernel.spark import Session, connect
 
-            self._session = connect(self.server.host, self.server.token)
+            self._session = connect(self.server.host, self.server.token, Session)
         return self._session
+
+    def use(self, session: Session) -> None:
+        """Take a session that is open already."""
+        self._session = session
 
     def close(self) -> None:
         """Let the engine forget the session; one that is gone already is no error."""
@@ -169,6 +182,7 @@ def _read_task(value: object) -> Task:
         Path(str(given["dbfs"])),
         Path(str(given["workspace"])),
         _texts(given.get("tags")),
+        given.get("update") or {},
     )
 
 

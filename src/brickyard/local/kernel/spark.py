@@ -16,7 +16,7 @@ import types
 import uuid
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -30,6 +30,7 @@ from brickyard.kernel.names import quote
 from brickyard.local.engines.retries import Never
 from brickyard.local.kernel.spark_catalog import Catalog
 
+S = TypeVar("S", bound="Session")
 _TYPES = (
     (bool, "BOOLEAN"),
     (int, "BIGINT"),
@@ -40,10 +41,10 @@ _TYPES = (
 )
 
 
-def connect(host: str, token: str) -> Session:
-    """Open the session of a notebook and make `delta.tables` importable."""
+def connect(host: str, token: str, kind: type[S]) -> S:
+    """Open the session of a notebook or of a pipeline's update and make `delta.tables` importable."""
     server = _Workspace(host, token, str(uuid.uuid4()))
-    spark = Session(server)
+    spark = kind(server)
     _install(spark)
     return spark
 

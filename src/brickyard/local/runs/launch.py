@@ -46,6 +46,7 @@ class Launcher:
     processes: Processes
     run_job: Callable[[int, JsonObject, Principal], Run]
     cancel: Callable[[int], None]
+    refresh: Callable[[JsonObject, Attempt, Principal], int]
 
     def begin(self, run: Run, task: TaskSpec, attempt: Attempt) -> Attempt:
         """Start an attempt: a process, a condition that is judged at once, or a run of another job."""
@@ -59,6 +60,10 @@ class Launcher:
                 return _judged(attempt, body)
             case TaskKind.RUN_JOB:
                 return self._begin_job(attempt, body, run)
+            case TaskKind.PIPELINE:
+                return self._begin_refresh(attempt, body, run)
+            case TaskKind.UPDATE:
+                return self._begin_update(run, attempt)
             case _:
                 return self._begin_process(run, task, attempt)
 
@@ -89,6 +94,24 @@ class Launcher:
             return _over(attempt, Outcome.FAILED, error.message, "INVALID_RUN_CONFIGURATION")
         return replace(attempt, child=child.run_id, life=Life.RUNNING, executing=now_ms())
 
+    def _begin_refresh(self, attempt: Attempt, body: JsonObject, run: Run) -> Attempt:
+        try:
+            child = self.refresh(body, attempt, Principal(run.run_as))
+        except ApiError as error:
+            return _over(attempt, Outcome.FAILED, error.message, "INVALID_RUN_CONFIGURATION")
+        return replace(attempt, child=child, life=Life.RUNNING, executing=now_ms())
+
+    def _begin_update(self, run: Run, attempt: Attempt) -> Attempt:
+        folder = self.folder(attempt.task_run_id)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        work = {"kind": "pipeline", "path": f"/{run.name}", "update": attempt.resolved, **self._roots()}
+        environment = self._environment(run, attempt, folder)
+        self.processes.start(Order(attempt.task_run_id, str(folder), environment, work))
+        return attempt
+
+    def _roots(self) -> JsonObject:
+        return {"dbfs": str(self.surfaces.home / "dbfs"), "workspace": str(self.files.root)}
+
     def _begin_process(self, run: Run, task: TaskSpec, attempt: Attempt) -> Attempt:
         path, wanted = _source_of(task.kind, attempt.resolved)
         entry = self.files.find(path)
@@ -100,8 +123,7 @@ class Launcher:
             "kind": _KINDS[task.kind],
             "path": path,
             **_parameters_of(attempt.resolved),
-            "dbfs": str(self.surfaces.home / "dbfs"),
-            "workspace": str(self.files.root),
+            **self._roots(),
             "tags": _tags(run, attempt, entry, self.surfaces.host),
         }
         environment = self._environment(run, attempt, folder)

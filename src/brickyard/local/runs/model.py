@@ -6,6 +6,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from brickyard.kernel.quartz import Quartz
 
 JsonObject = dict[str, object]
 
@@ -77,19 +80,30 @@ class TaskKind(StrEnum):
     SQL = "sql_task"
     CONDITION = "condition_task"
     RUN_JOB = "run_job_task"
+    PIPELINE = "pipeline_task"
+    UPDATE = "pipeline_update_task"  # ours: the process of a pipeline's update
 
     @property
     def in_process(self) -> bool:
         """Whether an attempt is an own process."""
-        return self in (TaskKind.NOTEBOOK, TaskKind.PYTHON, TaskKind.SQL)
+        return self in (TaskKind.NOTEBOOK, TaskKind.PYTHON, TaskKind.SQL, TaskKind.UPDATE)
 
 
 class RunType(StrEnum):
-    """Who asked for a run: a job, runs/submit, or `dbutils.notebook.run`."""
+    """Who asked for a run: a job, runs/submit, `dbutils.notebook.run`, or a pipeline for one of its updates."""
 
     JOB = "JOB_RUN"
     SUBMIT = "SUBMIT_RUN"
     WORKFLOW = "WORKFLOW_RUN"
+    UPDATE = "UPDATE_RUN"  # ours: told by the Pipelines API only
+
+
+class Trigger(StrEnum):
+    """What began a run."""
+
+    ONE_TIME = "ONE_TIME"
+    PERIODIC = "PERIODIC"
+    RUN_JOB_TASK = "RUN_JOB_TASK"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +134,8 @@ class Attempt:
     """One attempt of one task; times in ms since the epoch.
 
     `started` is when it left the waiting states, `executing` when its process began to work, `ready` when a retry may
-    start. `answer` is the outcome of a condition ("true" or "false"), `child` the run that a run_job_task started,
+    start. `answer` is the outcome of a condition ("true" or "false"), `child` the run that a run_job_task or a
+    pipeline_task started,
     `code` is Databricks' termination code where the outcome alone does not tell it.
     """
 
@@ -172,10 +187,20 @@ class Run:
     timed_out: bool = False
     timeout_ms: int = 0
     parent: int | None = None
+    trigger: Trigger = Trigger.ONE_TIME
 
     def task(self, key: str) -> TaskSpec:
         """The task of that key."""
         return next(task for task in self.tasks if task.key == key)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a job runs by itself."""
+
+    when: Quartz
+    zone: ZoneInfo
+    paused: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ class Surroundings:
 
 def resolve(task: TaskSpec, around: Surroundings) -> JsonObject:
     """The task's body with every known reference replaced; unknown ones stay as they are written."""
+    if task.kind is TaskKind.UPDATE:
+        return task.body
     names = _names(task, around)
     body = _replace(task.body, names)
     return {**body, **_effective(task.kind, body, around.run, names)} if isinstance(body, dict) else {}
@@ -64,7 +66,7 @@ def _effective(kind: TaskKind, body: JsonObject, run: Run, names: Mapping[str, s
         case TaskKind.SQL:
             own = _text_object(body.get("parameters"))
             return {"parameters": {**own, **_text_object(run.overrides.get("sql_params")), **job}}
-        case TaskKind.CONDITION | TaskKind.RUN_JOB:
+        case TaskKind.CONDITION | TaskKind.RUN_JOB | TaskKind.PIPELINE | TaskKind.UPDATE:
             return {}
 
 

@@ -148,7 +148,11 @@ class Scheduler:
 
     def _begin(self, run: Run, key: str) -> bool:
         task = run.task(key)
-        if task.kind.in_process and run.run_type is not RunType.WORKFLOW and self._busy() >= MAX_PROCESSES:
+        if (
+            task.kind.in_process
+            and run.run_type not in (RunType.WORKFLOW, RunType.UPDATE)
+            and self._busy() >= MAX_PROCESSES
+        ):
             return False
         attempt = replace(self._store.latest(run.run_id)[key], life=Life.PENDING, started=self._now())
         with self._store.transaction():
@@ -178,7 +182,7 @@ class Scheduler:
         self._workshop.halt(run.task(key), attempt)
 
     def _settle_children(self, run: Run, latest: dict[str, Attempt]) -> None:
-        """End the attempts of run_job tasks whose run has ended."""
+        """End the attempts of tasks that started a run, when that has ended."""
         for attempt in latest.values():
             child = None if attempt.child is None or attempt.life.final else self._store.run(attempt.child)
             if child is not None and child.life.final:

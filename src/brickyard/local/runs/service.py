@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,14 +14,23 @@ from brickyard.local.api.routes import field_list, field_number, field_object, f
 from brickyard.local.api.tokens import Principal, Tokens
 from brickyard.local.files.workspace import Entry, WorkspaceFiles
 from brickyard.local.runs.launch import OVERRIDES, Launcher, Surfaces
-from brickyard.local.runs.model import Attempt, Job, JsonObject, Life, Outcome, Run, RunType, now_ms
+from brickyard.local.runs.model import Attempt, Job, JsonObject, Life, Outcome, Run, RunType, TaskKind, Trigger, now_ms
 from brickyard.local.runs.processes import Processes, ProcessEvent
+from brickyard.local.runs.schedule import Clockwork
 from brickyard.local.runs.scheduler import Scheduler
-from brickyard.local.runs.settings import check_job, normalize, parameter_defaults, read_tasks, text_map
+from brickyard.local.runs.settings import (
+    check_job,
+    normalize,
+    parameter_defaults,
+    read_tasks,
+    refuse_updates,
+    text_map,
+)
 from brickyard.local.runs.store import Store
 from brickyard.local.sql.model import Origin
 
 MAX_TOKEN = 64
+Refresh = Callable[[JsonObject, Attempt, Principal], int]
 
 
 class Runs:
@@ -33,8 +42,12 @@ class Runs:
         self.files = files
         self.store = Store(surfaces.home / "runs" / "runs.sqlite")
         self._processes = Processes(self._notify)
-        launcher = Launcher(surfaces, tokens, files, self.store, self._processes, self.run_now, self.cancel)
+        launcher = Launcher(
+            surfaces, tokens, files, self.store, self._processes, self._run_child, self.cancel, self._refresh
+        )
         self._scheduler = Scheduler(self.store, launcher, now_ms)
+        self._clockwork = Clockwork(self.store.jobs, self._fire)
+        self.refresh: Refresh | None = None
 
     def start(self) -> None:
         """Settle what the last server left open, then drive runs."""
@@ -42,12 +55,25 @@ class Runs:
         for run in self.store.open_runs():
             if run.parent is not None:
                 self._request_cancel(run)
+        self._clockwork.start()
+
+    def _fire(self, job: Job) -> None:
+        self.run_now(job.job_id, {}, Principal(job.creator), Trigger.PERIODIC)
+
+    def _run_child(self, job_id: int, body: JsonObject, principal: Principal) -> Run:
+        return self.run_now(job_id, body, principal, Trigger.RUN_JOB_TASK)
+
+    def _refresh(self, body: JsonObject, attempt: Attempt, principal: Principal) -> int:
+        if self.refresh is None:
+            raise invalid("There are no pipelines here.")
+        return self.refresh(body, attempt, principal)
 
     def _notify(self, event: ProcessEvent) -> None:
         self._scheduler.notify(event)
 
     def close(self) -> None:
         """Kill what runs; the next start finds and names it."""
+        self._clockwork.stop()
         self._scheduler.stop()
         self._processes.close()
         self.store.close()
@@ -60,6 +86,7 @@ class Runs:
         _run_as(settings, principal, principal.name)
         job = Job(self.store.new_id(), principal.name, now_ms(), settings)
         self.store.add_job(job)
+        self._clockwork.wake()
         self._processes.warm()
         return job.job_id
 
@@ -76,6 +103,7 @@ class Runs:
         settings = _checked(settings)
         _run_as(settings, principal, job.creator)
         self.store.save_settings(job_id, settings)
+        self._clockwork.wake()
         self._scheduler.wake()
 
     def update_job(self, job_id: int, new: JsonObject, remove: list[str], principal: Principal) -> None:
@@ -90,6 +118,7 @@ class Runs:
     def delete_job(self, job_id: int) -> None:
         """Forget a job."""
         self.store.delete_job(self.job(job_id).job_id)
+        self._clockwork.wake()
 
     # runs
 
@@ -100,6 +129,7 @@ class Runs:
         tasks = read_tasks(settings)
         if not tasks:
             raise invalid("At least one task is required.")
+        refuse_updates(tasks)
         with self.store.transaction():
             known = self.store.submission("submit", token) if token else None
             if known is not None:
@@ -110,7 +140,7 @@ class Runs:
         self._scheduler.wake()
         return run.run_id
 
-    def run_now(self, job_id: int, body: JsonObject, principal: Principal) -> Run:
+    def run_now(self, job_id: int, body: JsonObject, principal: Principal, trigger: Trigger = Trigger.ONE_TIME) -> Run:
         """Run a job now; over its limit the run waits (queue) or is skipped."""
         token = _token(body)
         job = self.job(job_id)
@@ -118,10 +148,19 @@ class Runs:
             known = self.store.submission(str(job_id), token) if token else None
             if known is not None:
                 return self.run(known)
-            run = self._run_of_job(job, body, principal.name)
+            run = replace(self._run_of_job(job, body, principal.name), trigger=trigger)
             self._save_new(run, token, str(job_id))
         self._scheduler.wake()
         return run
+
+    def submit_update(self, name: str, update: JsonObject, creator: str, run_as: str) -> int:
+        """Run the update of a pipeline and return the run's id."""
+        settings: JsonObject = {"run_name": name, "tasks": [{"task_key": "update", TaskKind.UPDATE.value: update}]}
+        with self.store.transaction():
+            run = replace(self._new_run(RunType.UPDATE, settings, creator), run_as=run_as)
+            self._save_new(run, None, "")
+        self._scheduler.wake()
+        return run.run_id
 
     def submit_child(self, parent: Attempt, path: str, arguments: Mapping[str, str], timeout: int) -> int:
         """Run a notebook for `dbutils.notebook.run` and return the run's id."""
@@ -261,7 +300,7 @@ class Runs:
 def _checked(settings: JsonObject) -> JsonObject:
     settings = {"name": "Untitled", "format": "MULTI_TASK", "max_concurrent_runs": 1, **normalize(settings, "main")}
     check_job(settings)
-    read_tasks(settings)
+    refuse_updates(read_tasks(settings))
     return settings
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from brickyard.kernel import quartz
+from brickyard.kernel.errors import SpecInvalid
 from brickyard.local.api.errors import ApiError, invalid
 from brickyard.local.api.routes import field_list, field_number, field_object, field_objects, field_text
-from brickyard.local.runs.model import Dependency, JsonObject, RunIf, TaskKind, TaskSpec
+from brickyard.local.runs.model import Dependency, JsonObject, RunIf, Schedule, TaskKind, TaskSpec
 
 MAX_TASKS = 1000
 _KEY = re.compile(r"[\w-]{1,100}\Z")
 _ENUM = "must be one of"
 _ELSEWHERE = (
     "ai_runtime_task", "alert_task", "clean_rooms_notebook_task", "dashboard_task", "dbt_cloud_task",
-    "dbt_platform_task", "dbt_task", "for_each_task", "gen_ai_compute_task", "pipeline_task", "power_bi_task",
+    "dbt_platform_task", "dbt_task", "for_each_task", "gen_ai_compute_task", "power_bi_task",
     "python_operator_task", "python_wheel_task", "spark_jar_task", "spark_submit_task",
 )  # fmt: skip
 _TASK_FIELDS = (*TaskKind, *_ELSEWHERE)
@@ -54,9 +57,34 @@ def check_job(settings: Mapping[str, object]) -> None:
         raise invalid("max_concurrent_runs must be between 0 and 1000.")
     if field_number(settings, "timeout_seconds", 0) < 0:
         raise invalid("timeout_seconds must not be negative.")
+    read_schedule(settings)
     names = [field_text(p, "name") for p in field_objects(settings, "parameters")]
     if len(names) != len(set(names)):
         raise invalid("Job parameters must have different names.")
+
+
+def refuse_updates(tasks: Sequence[TaskSpec]) -> None:
+    """Refuse tasks that only a pipeline may start."""
+    for task in tasks:
+        if task.kind is TaskKind.UPDATE:
+            raise invalid(f"Task {task.key} must have exactly one task type, it has 0.")
+
+
+def read_schedule(settings: Mapping[str, object]) -> Schedule | None:
+    """The schedule of a job, None when it has none; raises ApiError."""
+    if not settings.get("schedule"):
+        return None
+    body = field_object(settings, "schedule")
+    state = field_text(body, "pause_status", "UNPAUSED")
+    if state not in ("PAUSED", "UNPAUSED"):
+        raise invalid(f"schedule.pause_status {_ENUM} PAUSED, UNPAUSED.")
+    zone = field_text(body, "timezone_id")
+    try:
+        return Schedule(quartz.parse(field_text(body, "quartz_cron_expression")), ZoneInfo(zone), state == "PAUSED")
+    except SpecInvalid as error:
+        raise invalid(f"Invalid quartz cron expression: {error.message}") from error
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise invalid(f"Invalid timezone ID: {zone!r}.") from error
 
 
 def parameter_defaults(settings: Mapping[str, object]) -> dict[str, str]:
@@ -89,7 +117,7 @@ def _kind(task: JsonObject, key: str) -> TaskKind:
     if len(given) != 1:
         raise invalid(f"Task {key} must have exactly one task type, it has {len(given)}.")
     if given[0] in _ELSEWHERE:
-        served = ", ".join(TaskKind)
+        served = ", ".join(kind for kind in TaskKind if kind is not TaskKind.UPDATE)
         raise ApiError(501, "NOT_IMPLEMENTED", f"Task {key}: {given[0]} does not run here; these types do: {served}.")
     return TaskKind(given[0])
 
@@ -137,6 +165,8 @@ _CHECKERS: Mapping[TaskKind, Callable[[JsonObject], object]] = {
     TaskKind.SQL: _sql_file,
     TaskKind.CONDITION: _condition,
     TaskKind.RUN_JOB: partial(field_number, name="job_id"),
+    TaskKind.PIPELINE: partial(field_text, name="pipeline_id"),
+    TaskKind.UPDATE: partial(field_text, name="update_id"),
 }
 
 

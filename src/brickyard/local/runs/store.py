@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from brickyard.local.catalog.database import Database, Values
-from brickyard.local.runs.model import Attempt, Job, JsonObject, Life, Outcome, Run, RunType
+from brickyard.local.runs.model import Attempt, Job, JsonObject, Life, Outcome, Run, RunType, Trigger
 from brickyard.local.runs.settings import read_tasks
 
 _SCHEMA = """
@@ -37,11 +37,12 @@ CREATE TABLE IF NOT EXISTS task_values (
     run_id INTEGER NOT NULL, task_key TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (run_id, task_key, name));
 """
+_ADD_TRIGGER = "ALTER TABLE runs ADD COLUMN 'trigger' TEXT NOT NULL DEFAULT 'ONE_TIME'"
 _FIRST_ID = 1_000_000
 _FINAL = "('TERMINATED', 'SKIPPED', 'INTERNAL_ERROR')"
 _RUN_COLUMNS = (
     "run_id", "job_id", "run_type", "name", "creator", "run_as", "settings", "number_in_job", "created", "life", "outcome", "message",
-    "parameters", "overrides", "started", "ended", "cancel_requested", "timed_out", "timeout_ms", "parent",
+    "parameters", "overrides", "started", "ended", "cancel_requested", "timed_out", "timeout_ms", "parent", "trigger",
 )  # fmt: skip
 _ATTEMPT_COLUMNS = (
     "task_run_id", "run_id", "task_key", "number", "life", "outcome", "message", "code", "started", "executing",
@@ -68,6 +69,8 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._db = Database(path)
         self._db.create(_SCHEMA)
+        if "trigger" not in {row["name"] for row in self._db.rows("PRAGMA table_info(runs)")}:
+            self._db.execute(_ADD_TRIGGER)
         self.transaction = self._db.transaction
         with self.transaction():
             if self._db.row("SELECT last FROM ids") is None:
@@ -128,7 +131,9 @@ class Store:
         """The newest runs that a filter lets through; children of notebooks only when their job is asked for."""
         conditions = {
             "NOT deleted": (),
-            "job_id = ?" if wanted.job_id is not None else "run_type != 'WORKFLOW_RUN'": _given(wanted.job_id),
+            "job_id = ?" if wanted.job_id is not None else "run_type NOT IN ('WORKFLOW_RUN', 'UPDATE_RUN')": _given(
+                wanted.job_id
+            ),
             **({"run_id < ?": (wanted.before,)} if wanted.before is not None else {}),
             **({f"life NOT IN {_FINAL}": ()} if wanted.active_only else {}),
             **({f"life IN {_FINAL}": ()} if wanted.completed_only else {}),
@@ -201,8 +206,8 @@ class Store:
         return row
 
     def _upsert(self, table: str, columns: Sequence[str], values: Values) -> None:
-        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-        changes = ", ".join(f"{c} = excluded.{c}" for c in columns[1:])
+        names, marks = ", ".join(f'"{c}"' for c in columns), ", ".join("?" * len(columns))
+        changes = ", ".join(f'"{c}" = excluded."{c}"' for c in columns[1:])
         query = f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT ({columns[0]}) DO UPDATE SET {changes}"
         self._db.execute(query, values)
 
@@ -223,6 +228,7 @@ def _run(row: sqlite3.Row) -> Run:
         "overrides": json.loads(row["overrides"]),
         "cancel_requested": bool(row["cancel_requested"]),
         "timed_out": bool(row["timed_out"]),
+        "trigger": Trigger(row["trigger"]),
     }
     return Run(tasks=read_tasks(settings), **given)
 

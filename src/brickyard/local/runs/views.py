@@ -68,7 +68,7 @@ def run_view(run: Run, attempts: Sequence[Attempt], links: Links, *, expand: boo
         "run_type": run.run_type.value,
         "run_page_url": links.page(run),
         "format": "MULTI_TASK",
-        "trigger": "ONE_TIME",
+        "trigger": run.trigger.value,
         "job_run_id": run.run_id,
         "start_time": run.created,
         "end_time": run.ended or 0,
@@ -213,6 +213,8 @@ def _resolved(kind: TaskKind, body: JsonObject) -> JsonObject:
         TaskKind.SQL: ("parameters",),
         TaskKind.CONDITION: ("left", "right"),
         TaskKind.RUN_JOB: ("job_parameters", "parameters"),
+        TaskKind.PIPELINE: ("parameters",),
+        TaskKind.UPDATE: (),
     }[kind]
     return {name: body[name] for name in names if name in body}
 
