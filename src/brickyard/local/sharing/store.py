@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS share_grants (
 );
 CREATE INDEX IF NOT EXISTS share_grants_of ON share_grants (recipient);
 """
-LIMITS = {Share: 1000, Recipient: 5000, Provider: 1000}  # of one metastore
+LIMITS: Mapping[type, int] = {Share: 1000, Recipient: 5000, Provider: 1000}  # of one metastore
 S = TypeVar("S", Share, Recipient, Provider)
 Row = Share | Recipient | Provider
 
@@ -47,8 +47,9 @@ class SharingStore:
     Every lookup raises DoesNotExist with Unity Catalog's code (`SHARE_DOES_NOT_EXIST`, `RECIPIENT_DOES_NOT_EXIST`, …).
     """
 
-    def __init__(self, database: Database, *, clock: Clock = system_clock) -> None:
+    def __init__(self, database: Database, *, clock: Clock = system_clock, limits: Mapping[type, int] = LIMITS) -> None:
         self.database = database
+        self._limits = limits
         self._clock = clock
         self.database.create(_SCHEMA)
 
@@ -253,9 +254,9 @@ class SharingStore:
 
     def _check_limit(self, class_: type[Row]) -> None:
         row = self.database.row("SELECT count(*) AS n FROM sharing WHERE kind = ?", (class_.__name__.upper(),))
-        if row is not None and row["n"] >= LIMITS[class_]:
+        if row is not None and row["n"] >= self._limits[class_]:
             raise Invalid(
-                "RESOURCE_EXHAUSTED", f"A metastore holds at most {LIMITS[class_]} {class_.__name__.lower()}s."
+                "RESOURCE_EXHAUSTED", f"A metastore holds at most {self._limits[class_]} {class_.__name__.lower()}s."
             )
 
     def _stamped(self, row: S, by: str) -> S:
