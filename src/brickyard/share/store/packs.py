@@ -127,7 +127,8 @@ def _overlapping(tx: Connection, line: str, project: str, names: Sequence[str]) 
     rows = tx.execute(found.where(versions.c.names.overlap(list(names)))).all()
     common = {row.pack_id: len(set(row.names) & set(names)) for row in rows}
     born = _born(tx, list(common))
-    return min(common, key=lambda pack_id: (-common[pack_id], born[pack_id], str(pack_id)), default=None)
+    best = sorted(common, key=lambda pack_id: (-common[pack_id], born[pack_id], str(pack_id)))
+    return best[0] if best else None
 
 
 def _born(tx: Connection, pack_ids: Sequence[UUID]) -> dict[UUID, Any]:
