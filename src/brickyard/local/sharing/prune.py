@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,10 +88,13 @@ class _Bounds:
     all_null: bool = False
 
 
-def kept(files: Iterable[Action], predicate: Predicate, fields: Sequence[Any]) -> list[Action]:
+def kept(files: Sequence[Action], predicate: Predicate, fields: Sequence[Any]) -> list[Action]:
     """The files that may hold a row for which the predicate is true."""
     columns = {field["name"].lower(): field for field in fields}
-    return [file for file in files if _outcome(predicate, _File(file, columns)).true]
+    try:
+        return [file for file in files if _outcome(predicate, _File(file, columns)).true]
+    except RecursionError:
+        return list(files)
 
 
 def limited(files: Sequence[Action], limit: int) -> list[Action]:
@@ -119,7 +122,7 @@ def of_json(text: str | None) -> Predicate:
     """Read `jsonPredicateHints`."""
     try:
         return _of_node(json.loads(text)) if text else Unknown()
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):  # JSON of another shape
         return Unknown()
 
 
