@@ -9,6 +9,8 @@ import psycopg
 import pytest
 from psycopg import sql
 from sqlalchemy import make_url
+from tests.azurite.server import Azurite, missing
+from tests.azurite.server import azurite as emulator
 
 from brickyard.metadata import Metadata, embedded
 
@@ -40,3 +42,12 @@ def metadata(database_url: str) -> Iterator[Metadata]:
     metadata.migrate()
     yield metadata
     metadata.close()
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[Azurite]:
+    """An Azure Storage Queue of this test process; tests take a queue name of their own."""
+    if absent := missing():
+        pytest.skip(f"the Azure queue cannot be tested: {absent}")
+    with emulator() as server:
+        yield server

@@ -9,6 +9,7 @@ BrickyardError                    exit 3
 ├── WorkspaceRefused exit 3       Databricks said no; carries what it said
 ├── WorkspaceDown    exit 3       the workspace did not answer
 ├── MetadataDown     exit 3       the database did not answer
+├── QueueDown        exit 3       the external queue did not answer, or refused
 └── Interrupted      exit 130     the user stopped it
 """
 
@@ -117,6 +118,12 @@ class MetadataDown(BrickyardError):
     """The database did not answer, or has no room left; the message carries its own words."""
 
     code = "database-down"
+
+
+class QueueDown(BrickyardError):
+    """The external queue did not answer, or refused; the message carries its own words."""
+
+    code = "queue-down"
 
 
 class Interrupted(BrickyardError):

@@ -29,6 +29,7 @@ STATUS: dict[type[BrickyardError], int] = {
     errors.WorkspaceRefused: 502,
     errors.WorkspaceDown: 504,
     errors.MetadataDown: 503,
+    errors.QueueDown: 503,
     errors.Interrupted: 503,
     BrickyardError: 500,
 }
