@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 
 class Strategy(StrEnum):
@@ -94,6 +94,22 @@ class RecipientSpec(_Part):
     token_policy: TokenPolicy | None = None
     expires_on: str | None = None
 
+    @model_serializer(mode="wrap")
+    def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `recipient_ips` where nobody wrote it: an empty list that was written means "none"."""
+        data: dict[str, Any] = handler(self)
+        if "recipient_ips" not in self.model_fields_set:
+            data.pop("recipient_ips", None)
+        return data
+
+    @property
+    def clears_addresses(self) -> bool:
+        """Tell whether the file says `recipient_ips: []`, which in mode exact opens the recipient to all addresses.
+
+        It survives `model_dump(mode="json")` and `model_validate`; a recipient without the key says nothing.
+        """
+        return "recipient_ips" in self.model_fields_set and not self.recipient_ips
+
 
 class PartitionSpec(_Part):
     """A condition on one partition column."""
@@ -180,3 +196,11 @@ class SharePack(_Part):
     recipient: tuple[RecipientSpec, ...] = ()
     share: tuple[ShareSpec, ...] = ()
     removal: Removal | None = None
+
+
+def pack_name(pack: SharePack) -> str:
+    """Return the name a new pack gets: `SharePack_{requestor}_{business_line}_{project or default}`, spaces as `_`."""
+    metadata = pack.metadata
+    return f"SharePack_{metadata.requestor}_{metadata.business_line}_{metadata.project_name or 'default'}".replace(
+        " ", "_"
+    )
