@@ -85,8 +85,8 @@ def setting_row(name: str, field: FieldInfo) -> tuple[str, str, str]:
 
 def route_rows() -> list[tuple[str, str, str]]:
     """Return method, path and summary of every route of the web service."""
-    routers = [room.router for room in rooms.load("api")]
-    service = create(build(Settings()), Rules(token="", hosts=frozenset(), body_bytes=0), routers)
+    settings = Settings()
+    service = create(build(settings), Rules(token="", hosts=frozenset(), body_bytes=0), rooms.routers(settings))
     paths = service.openapi()["paths"]
     return [
         (f"`{method.upper()}`", f"`{path}`", one_line(operation.get("summary")))

@@ -29,6 +29,11 @@ app = typer.Typer(
 for room in ROOMS:
     app.add_typer(typer.Typer(cls=LazyRoom), name=room, help=import_module(f"brickyard.{room}").__doc__)
 
+token = typer.Typer(
+    help="Named tokens of the web service: who has one acts under their own name.", no_args_is_help=True
+)
+app.add_typer(token, name="token")
+
 HomeFolder = Annotated[Path | None, typer.Option("--home", help="Home folder instead of the user's own.")]
 OutputKind = Annotated[Output, typer.Option("--output", help="How to print the result.")]
 
@@ -118,6 +123,42 @@ def explain(
     else:
         entry = codes.explain(code)
         emit(entry, output, str(entry))
+
+
+@token.command("add")
+def add_token(
+    email: Annotated[str, typer.Argument(help="Whose token it is: ada@example.com.")],
+    home: HomeFolder = None,
+    output: OutputKind = Output.TEXT,
+) -> None:
+    """Make a token for a person and print it, this once; only its digest is kept."""
+    from brickyard.home import tokens
+
+    made = tokens.add(Session(home).home, email)
+    terminal.note(f"token {made.id} of {made.email}; it is not shown again")
+    emit({"id": made.id, "email": made.email, "token": made.secret}, output, made.secret)
+
+
+@token.command("list")
+def list_tokens(home: HomeFolder = None, output: OutputKind = Output.TEXT) -> None:
+    """List the tokens that were made, without their secrets."""
+    from brickyard.home import tokens
+
+    found = tokens.listed(Session(home).home)
+    emit(found, output, None if found else "no token was made yet")
+
+
+@token.command("revoke")
+def revoke_token(
+    name: Annotated[str, typer.Argument(metavar="ID|EMAIL", help="The token's id, or whose tokens.")],
+    home: HomeFolder = None,
+    output: OutputKind = Output.TEXT,
+) -> None:
+    """Revoke a token, or all of a person's; running services refuse it within seconds."""
+    from brickyard.home import tokens
+
+    revoked = tokens.revoke(Session(home).home, name)
+    emit({"revoked": revoked}, output, f"revoked {', '.join(revoked)}")
 
 
 @app.command()

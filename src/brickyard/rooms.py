@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+    from brickyard.settings import Settings
 
 ROOMS = ("migrate",)
 
@@ -11,3 +17,8 @@ ROOMS = ("migrate",)
 def load(part: str) -> list[ModuleType]:
     """Import `brickyard.<room>.<part>` of every room, for example its `api`, `cli`, `tasks` or `tables`."""
     return [import_module(f"brickyard.{room}.{part}") for room in ROOMS]
+
+
+def routers(settings: Settings) -> list[APIRouter]:
+    """Return what the rooms answer over HTTP under these settings."""
+    return [router for door in load("api") for router in door.routes(settings)]

@@ -74,8 +74,8 @@ def client(metadata: Metadata, serve: Serve) -> httpx.Client:
 
 @contextmanager
 def _served(metadata: Metadata) -> Iterator[httpx.Client]:
-    routers = [room, *(module.router for module in rooms.load("api"))]
-    app = create(Context(Workspaces(), metadata, Queue(metadata, Settings())), RULES, routers)
+    settings = Settings()
+    app = create(Context(Workspaces(), metadata, Queue(metadata, settings)), RULES, [room, *rooms.routers(settings)])
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -67,7 +67,10 @@ class LazyRoom(TyperGroup):
 
 
 def with_shared_options(command: Any) -> Any:
-    """Add the shared options that the command does not declare itself."""
+    """Add the shared options that the command does not declare itself; in a group, to each of its commands."""
+    if isinstance(command, TyperGroup):
+        command.commands = {name: with_shared_options(inner) for name, inner in command.commands.items()}
+        return command
     carrier = typer.Typer(add_completion=False)
     carrier.command()(_shared_options)
     declared = {option for parameter in command.params for option in parameter.opts}

@@ -18,6 +18,7 @@ from brickyard.kernel.terminal import plain
 from brickyard.migrate import flow, report, store
 from brickyard.migrate.model.nouns import Outcome
 from brickyard.migrate.model.runs import RunRequest, RunStatus
+from brickyard.settings import Settings
 
 router = APIRouter(prefix="/migrate", tags=["migrate"])
 
@@ -88,6 +89,11 @@ class RunRecord(RunLine):
     timeline: list[dict[str, Any]]
 
 
+def routes(_settings: Settings) -> tuple[APIRouter, ...]:
+    """Return the routes of migrate; no setting takes one away."""
+    return (router,)
+
+
 @router.post("/runs", status_code=202, summary="Migrate notebooks")
 def submit(request: Request, response: Response, wanted: RunRequest) -> Queued:
     """Queue a run for each notebook; `Location` says where to look."""
@@ -145,7 +151,7 @@ def show_report(request: Request, run: RunId, wanted: Wanted = None, accept: Ann
 
 
 def _context(request: Request) -> Context:
-    return request.app.state.context
+    return request.state.context
 
 
 def _html(wanted: Format | None, accept: str) -> bool:

@@ -45,8 +45,9 @@ def serve(settings: Settings) -> None:
         token=auth.ensure_token(settings.token_file),
         hosts=frozenset(name.lower() for name in settings.web_allowed_hosts),
         body_bytes=settings.web_body_bytes,
+        token_cache_seconds=settings.web_token_cache_seconds,
     )
-    app = create(house, rules, [room.router for room in rooms.load("api")])
+    app = create(house, rules, rooms.routers(settings))
     server = uvicorn.Server(
         uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_SECONDS

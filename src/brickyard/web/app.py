@@ -30,7 +30,7 @@ _REFUSALS = {
 def create(context: Context, rules: Rules, rooms: Iterable[APIRouter] = ()) -> FastAPI:
     """Return the application that serves *rooms* on this context.
 
-    A room's handlers find the context as `request.app.state.context`.
+    A room's handlers find the context of their request as `request.state.context`: its actor is who asks.
     """
     app = FastAPI(
         title="Brickyard",
@@ -44,7 +44,7 @@ def create(context: Context, rules: Rules, rooms: Iterable[APIRouter] = ()) -> F
     problems.install(app)
     for router in (health.router, *rooms):
         app.include_router(router)
-    app.add_middleware(Gate, rules=rules, metrics=app.state.metrics)
+    app.add_middleware(Gate, context=context, rules=rules, metrics=app.state.metrics)
     setattr(app, "openapi", _documented(app))  # noqa: B010 — FastAPI's own seam is a method to replace
     return app
 

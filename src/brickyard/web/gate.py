@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from brickyard.context import SERVICE, Context
 from brickyard.kernel.errors import BrickyardError, SpecInvalid
-from brickyard.web import auth
+from brickyard.web.auth import Doorkeeper, bearer
 from brickyard.web.metrics import Metrics
 from brickyard.web.problems import REQUEST_ID, respond
 
@@ -31,15 +33,21 @@ class Rules:
     token: str
     hosts: frozenset[str]
     body_bytes: int
+    token_cache_seconds: float = 5.0
 
 
 class Gate:
-    """ASGI middleware that lets a request through or answers it with its problem details."""
+    """ASGI middleware that lets a request through or answers it with its problem details.
 
-    def __init__(self, app: ASGIApp, rules: Rules, metrics: Metrics) -> None:
+    Handlers find the context, with the one who asks as its actor, as `request.state.context`.
+    """
+
+    def __init__(self, app: ASGIApp, context: Context, rules: Rules, metrics: Metrics) -> None:
         self._app = app
+        self._context = context
         self._rules = rules
         self._metrics = metrics
+        self._doorkeeper = Doorkeeper(rules.token, context.metadata, rules.token_cache_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -71,11 +79,21 @@ class Gate:
 
     async def _guarded(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         try:
-            _check(self._rules, scope["path"], headers)
+            _check(self._rules, headers)
+            actor = await self._actor(scope["path"], headers)
         except BrickyardError as error:
             await respond(Request(scope), error)(scope, receive, send)
             return
+        scope["state"] = {**scope.get("state", {}), "context": replace(self._context, actor=actor)}
         await self._app(scope, _limited(receive, self._rules.body_bytes), send)
+
+    async def _actor(self, path: str, headers: Headers) -> str:
+        """Return who asks; the database is asked in a thread, so that nobody else waits for it."""
+        if path in OPEN:
+            return SERVICE
+        given = bearer(headers.get("authorization"))
+        known = self._doorkeeper.remembered(given)
+        return known or await run_in_threadpool(self._doorkeeper.identify, given)
 
 
 def _request_id(headers: Headers) -> str:
@@ -84,13 +102,11 @@ def _request_id(headers: Headers) -> str:
     return given if _USABLE_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def _check(rules: Rules, path: str, headers: Headers) -> None:
+def _check(rules: Rules, headers: Headers) -> None:
     """Raise the refusal of a request that may not enter."""
     host = _host(headers.get("host", ""))
     if host not in rules.hosts:
         raise SpecInvalid(f"the service does not answer as {host!r}", code="host-unknown")
-    if path not in OPEN:
-        auth.check(headers.get("authorization"), rules.token)
     announced = headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > rules.body_bytes:
         raise SpecInvalid(_too_large(rules.body_bytes), code="body-too-large")

@@ -1,0 +1,20 @@
+"""The HTTP door of share: every route stands below `/` and below `/api`, as its clients know it."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from brickyard.settings import Settings
+from brickyard.share.api import workflow
+
+_PREFIXES = ("", "/api")
+
+
+def routes(settings: Settings) -> tuple[APIRouter, ...]:
+    """Return the routes; without `enable_workflow` those of the workflow do not exist and nothing else changes."""
+    parts = [*((workflow.contract, workflow.router) if settings.enable_workflow else ())]
+    everything = APIRouter()
+    for prefix in _PREFIXES:
+        for part in parts:
+            everything.include_router(part, prefix=prefix)
+    return (everything,)

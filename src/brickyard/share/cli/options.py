@@ -1,0 +1,39 @@
+"""What the commands of share have in common: their options, and how they speak of an error."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from brickyard.kernel.terminal import Output
+
+if TYPE_CHECKING:
+    from brickyard.context import Context
+
+PackFile = Annotated[Path, typer.Argument(metavar="PACK", help="A share pack: .yaml, .yml or .xlsx.")]
+PackId = Annotated[str, typer.Argument(metavar="ID", help="A pack's id, as `apply` and `list` print it.")]
+Compat = Annotated[bool | None, typer.Option("--compat/--strict", help="Take unknown keys as warnings, or as errors.")]
+Adopt = Annotated[bool, typer.Option("--adopt", help="Take over what others have made.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Make anew what cannot be changed, though its tokens die.")]
+PlanHash = Annotated[str | None, typer.Option("--plan-hash", metavar="HASH", help="Refuse any other plan than this.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
+
+
+def output(ctx: typer.Context) -> Output:
+    """Return how to print the result."""
+    return ctx.obj.output
+
+
+def house(ctx: typer.Context) -> Context:
+    """Return the context with its database at this version's schema."""
+    context = ctx.obj.context()
+    context.metadata.migrate()
+    return context
+
+
+def coloured() -> bool:
+    """Tell whether the result goes to a terminal."""
+    return sys.stdout.isatty()

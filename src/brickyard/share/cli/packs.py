@@ -1,0 +1,198 @@
+"""Commands that take packs: write a sample, show a plan, do it, do many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from brickyard.kernel.terminal import emit, error_document, error_text, note, plain, progress, table
+from brickyard.share.cli.options import Adopt, Compat, PackFile, PlanHash, Replace, coloured, house, output
+
+if TYPE_CHECKING:
+    from brickyard.context import Context
+    from brickyard.share.model.runs import RunRecord, Submitted, Upload
+
+_PARTLY, _GUARD, _PLATFORM, _FINDINGS = 5, 4, 3, 1
+
+
+def sample(
+    ctx: typer.Context,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write to this file; .xlsx makes a workbook. Without it, YAML goes to stdout."),
+    ] = None,
+    layout: Annotated[
+        str, typer.Option("--layout", help="Layout of a workbook: asset-rows, share-rows or wide.")
+    ] = "asset-rows",
+) -> None:
+    """Write a share pack to start from.
+
+    Example: brickyard share sample > pack.yaml
+    """
+    from brickyard.kernel.files import write_whole
+    from brickyard.share.model import samples
+
+    if out is None:
+        emit({"name": "pack.yaml", "text": samples.sample_yaml()}, output(ctx), samples.sample_yaml)
+        return
+    data = samples.sample_xlsx(layout) if out.suffix.lower() == ".xlsx" else samples.sample_yaml().encode()
+    write_whole({out: data})
+    emit({"written": str(out)}, output(ctx), f"wrote {out}")
+
+
+def plan(
+    ctx: typer.Context, pack: PackFile, compat: Compat = None, adopt: Adopt = False, replace: Replace = False
+) -> None:
+    """Show what a pack would change: what comes, changes and goes (in red), and the hash of it all.
+
+    Example: brickyard share plan pack.yaml
+    """
+    from brickyard.share import flow, report
+    from brickyard.share.cli import files
+
+    context = ctx.obj.context()
+    sent = _upload(context, pack.name, files.read(pack), compat=compat, adopt=adopt, replace=replace)
+    made = flow.preview(context, sent)
+    emit(report.plan_document(made), output(ctx), lambda: report.plan_text(made, colour=coloured()))
+    raise typer.Exit(_GUARD if made.refusals else 0)
+
+
+def apply(
+    ctx: typer.Context,
+    pack: Annotated[Path, typer.Argument(metavar="PACK", help="A share pack, or a folder or .zip of packs.")],
+    plan_hash: PlanHash = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Then read every shared table as a recipient would.")
+    ] = False,
+    compat: Compat = None,
+    adopt: Adopt = False,
+    replace: Replace = False,
+) -> None:
+    """Plan a pack, do it, and wait for its end.
+
+    Example: brickyard share apply pack.yaml --plan-hash 3f2a… --verify
+    """
+    from brickyard.share.cli import files
+
+    context = house(ctx)
+    if files.is_batch(pack):
+        _all(ctx, context, pack, compat=compat, adopt=adopt, replace=replace)
+    data = files.read(pack)
+    sent = _upload(context, pack.name, data, compat=compat, adopt=adopt, replace=replace, plan_hash=plan_hash)
+    done = _do(context, sent)
+    emit(done.document, output(ctx), done.text)
+    raise typer.Exit(done.exit_code)
+
+
+def batch(
+    ctx: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder or .zip of share packs.")],
+    compat: Compat = None,
+    adopt: Adopt = False,
+    replace: Replace = False,
+) -> None:
+    """Apply every pack of a folder or archive; each has a result of its own.
+
+    Example: brickyard share batch packs/
+    """
+    _all(ctx, house(ctx), path, compat=compat, adopt=adopt, replace=replace)
+
+
+def _all(ctx: typer.Context, context: Context, path: Path, **wishes: bool | None) -> None:
+    """Apply the packs of a folder or archive one after the other, and end the command."""
+    from brickyard.share.cli import files
+
+    results = [_one(context, name, data, wishes) for name, data in files.packs(path)]
+    codes = {result["exit_code"] for result in results}
+    rows = [(r["file"], r["status"], r["message"] or "-") for r in results]
+    emit({"packs": results}, output(ctx), lambda: table(("PACK", "STATUS", "MESSAGE"), rows))
+    raise typer.Exit(codes.pop() if len(codes) == 1 else _PARTLY)
+
+
+def _one(context: Context, name: str, data: bytes, wishes: dict[str, Any]) -> dict[str, Any]:
+    """Apply one pack of a batch; what is wrong with it is its result."""
+    from brickyard.kernel.errors import BrickyardError, Interrupted
+
+    note(name)
+    try:
+        done = _do(context, _upload(context, name, data, **wishes))
+    except Interrupted:
+        raise
+    except BrickyardError as error:
+        note(error_text(error))
+        return {
+            "file": name,
+            "status": "REFUSED",
+            "message": error.message,
+            "exit_code": error.exit_code,
+        } | error_document(error)
+    run = done.run
+    return {"file": name, "status": run.status, "message": run.message, "exit_code": done.exit_code} | done.document
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """An upload and how its run ended."""
+
+    submitted: Submitted
+    run: RunRecord
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return {"pack": plain(self.submitted), "run": plain(self.run)}
+
+    def text(self) -> str:
+        from brickyard.share import report
+
+        head = [f"{self.submitted.pack_name} ({self.submitted.pack_id}) version {self.submitted.version}"]
+        head += [f"warning: {warning}" for warning in self.submitted.warnings if warning not in self.run.warnings]
+        return "\n".join([*head, report.run_text(self.run)])
+
+    @property
+    def exit_code(self) -> int:
+        from brickyard.share.model.runs import RunStatus
+
+        match self.run.status:
+            case RunStatus.COMPLETED:
+                return 0
+            case RunStatus.FAILED:
+                return _PLATFORM
+        return _GUARD  # not allowed, not approved yet, or a newer version has taken its place
+
+
+def _do(context: Context, sent: Upload) -> _Done:
+    """Submit a pack and wait for its run, doing it here where no worker is alive."""
+    from brickyard.share import flow
+
+    submitted = flow.submit(context, sent)
+    with progress() as tell:
+        return _Done(submitted, flow.wait(context, submitted.run_id, tell))
+
+
+def _upload(
+    context: Context,
+    name: str,
+    data: bytes,
+    *,
+    compat: bool | None,
+    adopt: bool,
+    replace: bool,
+    plan_hash: str | None = None,
+) -> Upload:
+    from brickyard.share.model.parse import parse
+    from brickyard.share.model.runs import Upload
+
+    lenient = context.queue.settings.share_compat if compat is None else compat
+    parsed = parse(name, data, compat=lenient)
+    return Upload(
+        pack=parsed.pack,
+        file_name=name,
+        file_format=parsed.file_format,
+        warnings=parsed.warnings,
+        adopt=adopt,
+        replace=replace,
+        plan_hash=plan_hash,
+    )
