@@ -60,7 +60,7 @@ class AzureQueue:
 
         secret = settings.azure_queue_connection_string.get_secret_value()
         version = settings.azure_queue_api_version
-        options: dict[str, Any] = {"retry_total": 1, "connection_timeout": _SECONDS, "read_timeout": _SECONDS}
+        options: dict[str, Any] = {"retry_total": 0, "connection_timeout": _SECONDS, "read_timeout": _SECONDS}
         if version:
             options["api_version"] = version
         name = settings.azure_queue_name
