@@ -168,6 +168,7 @@ def _serve(app: App, listener: socket.socket, stack: ExitStack) -> None:
         ws="none",
         loop="asyncio",
         server_header=False,
+        proxy_headers=False,  # the address lists of recipients hold for the peer, not for what it says of itself
         timeout_graceful_shutdown=_GRACE_SECONDS,
         h11_max_incomplete_event_size=1024 * 1024,
     )
