@@ -19,8 +19,10 @@ from brickyard.local.api import (
     identity,
     jobs,
     permissions,
+    pipelines,
     providers,
     recipients,
+    scim,
     secrets,
     shares,
     statements,
@@ -36,7 +38,7 @@ from brickyard.local.sql import http
 TARGET = Path(__file__).with_name("local-workspace.md")
 BEGIN, END = "<!-- routes -->", "<!-- end of routes -->"
 GROUPS: dict[str, tuple[Router[Any], ...]] = {
-    "Start-up of clients, identity, tokens": (identity.router,),
+    "Start-up of clients, identity, tokens": (identity.router, scim.router),
     "Workspace objects": (workspace.router, permissions.router),
     "SQL": (warehouses.router, statements.router),
     "Unity Catalog": (unity.router, tables.router, grants.router),
@@ -44,6 +46,7 @@ GROUPS: dict[str, tuple[Router[Any], ...]] = {
     "Delta Sharing as recipients read it": (delta_sharing.router,),
     "Files of volumes and DBFS": (volumes.router, dbfs.router),
     "Jobs and runs": (jobs.router,),
+    "Pipelines": (pipelines.router,),
     "SQL of running notebooks": (http.router,),
     "Secrets and clusters": (secrets.router, clusters.router),
     "Faults and the record of requests": (faults.router,),

@@ -29,6 +29,7 @@ from brickyard.local.api import (
     pipelines,
     providers,
     recipients,
+    scim,
     shares,
     statements,
     tables,
@@ -48,6 +49,7 @@ from brickyard.local.api.identity import Identity
 from brickyard.local.api.permissions import Permissions
 from brickyard.local.api.providers import Providers
 from brickyard.local.api.routes import JsonObject, Route
+from brickyard.local.api.scim import Directory
 from brickyard.local.api.secrets import Secrets
 from brickyard.local.api.sharing import Sharing
 from brickyard.local.api.tokens import Principal, Tokens, write_private
@@ -105,6 +107,7 @@ class Parts:
     tokens: Tokens
     control: Control
     identity: Identity
+    directory: Directory
     files: WorkspaceFiles
     catalog: CatalogStore
     unity: Unity
@@ -128,6 +131,7 @@ class Parts:
         return [
             *faults.router.bind(self.control),
             *identity.router.bind(self.identity),
+            *scim.router.bind(self.directory),
             *workspace.router.bind(self.files),
             *unity.router.bind(self.unity),
             *tables.router.bind(self.unity),
@@ -188,6 +192,7 @@ def build(place: Place, stack: ExitStack) -> Parts:
     sharing = SharingStore(store.database)
     management = Sharing(sharing, unity_, place.host)
     rows = place.folder("settings")
+    directory = Directory(tokens, Documents(rows / "identity.json"))
     houses = Warehouses(Documents(rows / "warehouses.json"), f"{workspace_id:016x}", place.owner, place.port)
     runs = Runs(Surfaces(place.host, place.home, os.environ), tokens, files)
     pipelines_ = Pipelines(
@@ -199,7 +204,8 @@ def build(place: Place, stack: ExitStack) -> Parts:
     return Parts(
         tokens=tokens,
         control=Control(Faults(), RequestLog()),
-        identity=Identity(tokens, workspace_id, place.host),
+        identity=Identity(tokens, workspace_id, place.host, directory),
+        directory=directory,
         files=files,
         catalog=store,
         unity=unity_,

@@ -1,14 +1,14 @@
-"""Who is who: discovery for clients' start-up, SCIM Me, users and groups, personal tokens."""
+"""Who is who: discovery for clients' start-up, SCIM Me, personal tokens."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from brickyard.local.api.errors import denied, missing
 from brickyard.local.api.routes import Answer, Call, JsonObject, Router, field_number, field_text, json_response
+from brickyard.local.api.scim import Directory
 from brickyard.local.api.tokens import TokenRow, Tokens
 
 _HOME = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Local workspace</title>
@@ -24,11 +24,7 @@ class Identity:
     tokens: Tokens
     workspace_id: int
     host: str
-
-    def principals(self) -> list[str]:
-        """The owner, then everybody who ever got a token."""
-        others = {row.principal for row in self.tokens.all_rows()} - {self.tokens.owner}
-        return [self.tokens.owner, *sorted(others)]
+    directory: Directory
 
     def headers(self) -> dict[str, str]:
         """What every answer carries, so that a client knows the workspace."""
@@ -90,36 +86,7 @@ def home(identity: Identity, call: Call) -> Answer:
 @router.on("GET", "/api/2.0/preview/scim/v2/Me", operation="current_user.me")
 def me(identity: Identity, call: Call) -> Answer:
     """Describe the caller."""
-    return _user(identity, call.principal.name)
-
-
-@router.on("GET", "/api/2.0/preview/scim/v2/Users", operation="users.list")
-def users(identity: Identity, call: Call) -> Answer:
-    """List the principals, those of one name when a filter says so."""
-    found = [_user(identity, name) for name in identity.principals()]
-    return _page([u for u in found if _selected(call, "userName", u)], call)
-
-
-@router.on("GET", "/api/2.0/preview/scim/v2/Users/{id}", operation="users.get")
-def user(identity: Identity, call: Call) -> Answer:
-    """Describe one principal."""
-    for name in identity.principals():
-        if _id(name) == call.params["id"]:
-            return _user(identity, name)
-    return _scim_missing(f"User {call.params['id']} not found.")
-
-
-@router.on("GET", "/api/2.0/preview/scim/v2/Groups", operation="groups.list")
-def groups(identity: Identity, call: Call) -> Answer:
-    """List the two groups that every workspace has."""
-    return _page([g for g in _groups(identity) if _selected(call, "displayName", g)], call)
-
-
-@router.on("GET", "/api/2.0/preview/scim/v2/Groups/{id}", operation="groups.get")
-def group(identity: Identity, call: Call) -> Answer:
-    """Describe one group."""
-    found = [g for g in _groups(identity) if g["id"] == call.params["id"]]
-    return found[0] if found else _scim_missing(f"Group {call.params['id']} not found.")
+    return identity.directory.user(call.principal.name)
 
 
 @router.on("POST", "/api/2.0/token/create", operation="tokens.create")
@@ -158,57 +125,6 @@ def issue_token(identity: Identity, call: Call) -> Answer:
     return {"token_value": identity.tokens.issue(call.params["name"])}
 
 
-def _user(identity: Identity, name: str) -> JsonObject:
-    owner = name == identity.tokens.owner
-    memberships = [g for g in ("admins", "users") if owner or g == "users"]
-    return {
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
-        "id": _id(name),
-        "userName": name,
-        "displayName": name.partition("@")[0],
-        "active": True,
-        "emails": [{"type": "work", "value": name, "primary": True}],
-        "groups": [{"display": g, "type": "direct", "value": _id(g), "$ref": f"Groups/{_id(g)}"} for g in memberships],
-        "entitlements": [{"value": "workspace-access"}, {"value": "databricks-sql-access"}],
-    }
-
-
-def _groups(identity: Identity) -> list[JsonObject]:
-    members = {"admins": [identity.tokens.owner], "users": identity.principals()}
-    return [
-        {
-            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
-            "id": _id(group),
-            "displayName": group,
-            "members": [{"display": n, "value": _id(n), "$ref": f"Users/{_id(n)}"} for n in names],
-            "meta": {"resourceType": "WorkspaceGroup"},
-        }
-        for group, names in members.items()
-    ]
-
-
-def _page(found: list[JsonObject], call: Call) -> JsonObject:
-    start = max(call.number("startIndex", 1), 1)
-    shown = found[start - 1 : start - 1 + call.number("count", 100)]
-    return {
-        "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
-        "totalResults": len(found),
-        "startIndex": start,
-        "itemsPerPage": len(shown),
-        "Resources": shown,
-    }
-
-
-def _selected(call: Call, attribute: str, row: JsonObject) -> bool:
-    name, _, value = call.query.get("filter", "").partition(" eq ")
-    return not value or (name.strip() == attribute and row[attribute] == value.strip().strip('"'))
-
-
-def _scim_missing(detail: str) -> Response:
-    body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "detail": detail, "status": "404"}
-    return json_response(body, 404)
-
-
 def _token_info(identity: Identity, row: TokenRow) -> JsonObject:
     return {
         "token_id": row.token_id,
@@ -216,7 +132,3 @@ def _token_info(identity: Identity, row: TokenRow) -> JsonObject:
         "expiry_time": -1 if row.expires is None else int(row.expires * 1000),
         "comment": row.comment,
     }
-
-
-def _id(name: str) -> str:
-    return str(int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big"))

@@ -285,9 +285,8 @@ class Pipelines:
     def begin_write(self, update: Update, flow: str, target: str, versions: dict[str, int], kind: str) -> None:
         """Note what a flow is about to write; a table of another pipeline is refused."""
         owner = self.store.claim_dataset(target.lower(), update.pipeline_id, kind)
-        if owner != update.pipeline_id:
-            if self.store.pipeline(owner) is not None:
-                raise _conflict(f"Table '{target}' is already managed by pipeline {owner}.")
+        if owner != update.pipeline_id and self.store.pipeline(owner) is not None:
+            raise _conflict(f"Table '{target}' is already managed by pipeline {owner}.")
         done = self.checkpoint(update, flow).done
         self.store.save_checkpoint(update.pipeline_id, flow, Checkpoint(done, target, versions, self.version(target)))
 
