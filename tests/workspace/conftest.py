@@ -23,7 +23,7 @@ from databricks.sdk.service.sql import StatementResponse, StatementState
 from brickyard.local import LocalWorkspace
 
 EMPTY: tuple[object, ...] = (None, [], {})
-UNKNOWN_TO_THE_SDK = {"format", "run_as_user_name"}  # Databricks says them, the SDK's classes leave them out
+UNKNOWN_TO_THE_SDK = {"details", "format", "run_as_user_name"}  # Databricks says them, the SDK's classes leave them out
 
 
 @dataclass(frozen=True)
