@@ -86,7 +86,8 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
 def _complete_operation(operation: dict[str, Any], *, needs_token: bool) -> None:
     operation["security"] = [{_SCHEME: []}] if needs_token else []
     responses = operation["responses"]
-    responses.pop("422", None)  # FastAPI's own shape, which is never sent
+    if "HTTPValidationError" in str(responses.get("422")):
+        responses.pop("422")  # FastAPI's own shape, which is never sent
     for status, description in _REFUSALS.items():
         if status != "401" or needs_token:
             content = {problems.MEDIA_TYPE: {"schema": {"$ref": _REF + "ProblemDetails"}}}

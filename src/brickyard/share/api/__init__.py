@@ -5,14 +5,19 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from brickyard.settings import Settings
-from brickyard.share.api import workflow
+from brickyard.share.api import health, recipients, shares, workflow
 
 _PREFIXES = ("", "/api")
 
 
 def routes(settings: Settings) -> tuple[APIRouter, ...]:
     """Return the routes; without `enable_workflow` those of the workflow do not exist and nothing else changes."""
-    parts = [*((workflow.contract, workflow.router) if settings.enable_workflow else ())]
+    parts = [
+        health.router,
+        recipients.router,
+        shares.router,
+        *((workflow.contract, workflow.router) if settings.enable_workflow else ()),
+    ]
     everything = APIRouter()
     for prefix in _PREFIXES:
         for part in parts:

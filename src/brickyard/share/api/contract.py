@@ -77,10 +77,9 @@ class Invalid(BaseModel):
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Document the refusals of a route: its own *statuses*, and those that any may have."""
     documented: dict[int | str, dict[str, Any]] = {
-        status: {"model": Failure, "description": _TYPES[status]} for status in sorted({400, 401, 502, 503, *statuses})
+        status: {"model": Failure, "description": _TYPES[status], "content": dict(_PROBLEM)}  # the gate's own words
+        for status in sorted({400, 401, 404, 502, 503, *statuses})
     }
-    for status in (401, 503):  # the gate says these too, in its own words
-        documented[status] = {**documented[status], "content": dict(_PROBLEM)}
     return documented | {422: {"model": Invalid, "description": "The request has faults; all of them are listed."}}
 
 

@@ -8,7 +8,6 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from brickyard.share.model.parse import parse
 from fastapi import APIRouter, File, Header, Path, Query, Request, Response, UploadFile
 from fastapi.responses import JSONResponse
 
@@ -32,6 +31,7 @@ from brickyard.share.api.shapes import (
     UploadAnswer,
 )
 from brickyard.share.api.workspaces import Asked, Working
+from brickyard.share.model.parse import parse
 from brickyard.share.model.runs import PackRecord, PackStatus, Upload
 from brickyard.share.store import health as counts
 
