@@ -80,7 +80,15 @@ def of_entity(tx: Connection, entity: str, entity_id: UUID) -> tuple[dict[str, A
 
 
 def write(
-    tx: Connection, table: sa.Table, key: UUID, fields: Json, *, by: str, reason: str = "", expected: int | None = None
+    tx: Connection,
+    table: sa.Table,
+    key: UUID,
+    fields: Json,
+    *,
+    by: str,
+    reason: str = "",
+    expected: int | None = None,
+    action: TrailAction | None = None,
 ) -> scd2.Written:
     """Write a version as `scd2.write` does, with its line in the trail when anything changed."""
     scd2.line_up(tx, table, key)
@@ -89,7 +97,7 @@ def write(
     if written.changed:
         old = {name: last.fields[name] for name in fields if last.fields[name] != fields[name]} if last else None
         new = {name: fields[name] for name in old} if old is not None else fields
-        note(tx, entity(table), key, _action(last), by=by, old=old, new=new)
+        note(tx, entity(table), key, action or _action(last), by=by, old=old, new=new)
     return written
 
 

@@ -18,9 +18,8 @@ from brickyard.metadata import scd2
 from brickyard.share.model.pack import SharePack, Strategy
 from brickyard.share.model.runs import PackStatus, RequestStatus
 from brickyard.share.store import audit, tenants
+from brickyard.share.store.tenants import DEFAULT_PROJECT
 from brickyard.share.tables import events, requests, runs, share_packs, versions
-
-DEFAULT_PROJECT = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -380,3 +379,9 @@ def _version(found: scd2.Version) -> PackVersion:
 
 def _no_pack(name: object) -> NotFound:
     return NotFound(f"there is no share pack {name}", code="share-pack-not-found", remedy="`brickyard share list`")
+
+
+def tables(tx: Connection) -> int:
+    """Return how many tables there are in `deltashare`."""
+    counted = sa.text("SELECT count(*) FROM pg_tables WHERE schemaname = 'deltashare'")
+    return tx.execute(counted).scalar_one()
