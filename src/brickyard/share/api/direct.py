@@ -12,7 +12,8 @@ from brickyard.context import Context
 from brickyard.share import flow
 from brickyard.share.model.steps import Step
 
-Name = Annotated[str, Path(pattern=r"^[\w@+-]{1,255}$")]
+NAME = r"^[A-Za-z0-9_@+-]+$"  # what can stand in an address of Databricks as it is
+Name = Annotated[str, Path(max_length=255, pattern=NAME)]
 Prefix = Annotated[str | None, Query(max_length=255, pattern=r"^[^\x00]*$", description="What the names begin with.")]
 PageSize = Annotated[int, Query(ge=1, le=2**31 - 1, description="How many to ask Databricks for at a time.")]
 Description = Annotated[str, Query(max_length=1000, pattern=r"^[^\x00]*$")]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from brickyard.context import Context
 from brickyard.kernel.errors import Conflict, NotFound, SpecInvalid
 from brickyard.share.api.contract import ContractRoute, Failure, answers
-from brickyard.share.api.direct import Description, Info, Name, PageSize, Prefix, do, info, infos, page
+from brickyard.share.api.direct import NAME, Description, Info, Name, PageSize, Prefix, do, info, infos, page
 from brickyard.share.api.workspaces import Working
 from brickyard.share.model.current import ObjectKind, SharedObject, ShareState
 from brickyard.share.model.steps import ChangeObjects, CreateShare, DeleteShare, Grant, Revoke
@@ -20,10 +20,10 @@ from brickyard.workspace import translated
 router = APIRouter(prefix="/shares", tags=["shares"], route_class=ContractRoute)
 
 _MOST_OBJECTS = 100  # that one PATCH may change
-_PART = r"[^\x00-\x1f\x7f./`]{1,255}"
-Tables = list[Annotated[str, Field(pattern=rf"^{_PART}\.{_PART}\.{_PART}$")]]
-Schemas = list[Annotated[str, Field(pattern=rf"^{_PART}\.{_PART}$")]]
-RecipientName = Annotated[str, Query(pattern=r"^[\w@+-]{1,255}$")]
+_PART = r"[^\x00-\x1f\x7f./`]+"
+Tables = list[Annotated[str, Field(pattern=rf"^{_PART}\.{_PART}\.{_PART}$", max_length=767)]]
+Schemas = list[Annotated[str, Field(pattern=rf"^{_PART}\.{_PART}$", max_length=767)]]
+RecipientName = Annotated[str, Query(max_length=255, pattern=NAME)]
 
 
 class Shares(BaseModel):
