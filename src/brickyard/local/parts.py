@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache, partial
@@ -46,6 +46,7 @@ from brickyard.local.api.errors import ApiError
 from brickyard.local.api.executions import Statements
 from brickyard.local.api.faults import Control, Faults, RequestLog
 from brickyard.local.api.identity import Identity
+from brickyard.local.api.inside import inside
 from brickyard.local.api.permissions import Permissions
 from brickyard.local.api.providers import Providers
 from brickyard.local.api.routes import JsonObject, Route
@@ -73,7 +74,8 @@ from brickyard.local.sql.http import KernelSql
 
 if TYPE_CHECKING:
     from brickyard.local.sharing.views import Views
-    from brickyard.local.sql.model import Result, SqlError
+    from brickyard.local.sql.call import Ask
+    from brickyard.local.sql.model import Result, SqlError, SqlSession
     from brickyard.local.sql.service import SqlService
 
 
@@ -186,7 +188,7 @@ def build(place: Place, stack: ExitStack) -> Parts:
     stack.callback(files.close)
     store = CatalogStore(place.home / CATALOG, owner=place.owner)
     stack.callback(store.close)
-    sql = LazySql(lambda: _sql_service(place, store))
+    sql = LazySql(lambda: _sql_service(place, store, management))
     stack.callback(sql.close)
     unity_ = Unity(store, lambda statement, principal: _run_sql(sql(), statement, principal), workspace_id)
     sharing = SharingStore(store.database)
@@ -250,10 +252,30 @@ def _sql_refusal(error: SqlError) -> ApiError:
     return ApiError(400, "INVALID_PARAMETER_VALUE", str(error))
 
 
-def _sql_service(place: Place, store: CatalogStore) -> SqlService:
+def _sql_service(place: Place, store: CatalogStore, management: Sharing) -> SqlService:
     from brickyard.local.sql.service import SqlService
 
-    return SqlService(place.home, store)
+    return SqlService(place.home, store, ask=_ask(management))
+
+
+def _ask(management: Sharing) -> Ask:
+    """How SQL about shares and recipients is answered: as the same request over REST is."""
+    from brickyard.local.sql.model import SqlError
+
+    answered = inside([*shares.router.bind(management), *recipients.router.bind(management)], management.host)
+
+    def ask(session: SqlSession, method: str, path: str, body: Mapping[str, object]) -> JsonObject:
+        try:
+            return answered(Principal(session.principal, owner=session.admin), method, path, body)
+        except (ApiError, CatalogError) as error:
+            code = error.error_code if isinstance(error, ApiError) else error.code
+            state = next((state for word, state in _STATES if word in code), "22023")
+            raise SqlError(code, error.message, state) from error
+
+    return ask
+
+
+_STATES = (("DOES_NOT_EXIST", "42704"), ("ALREADY_EXISTS", "42710"), ("PERMISSION", "42501"))
 
 
 def _sharing_server(

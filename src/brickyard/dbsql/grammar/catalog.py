@@ -129,6 +129,8 @@ def _show_grants(c: Clauses) -> None:
     if r.take("ON"):
         c.securable(Side.READ)
     if r.take("TO"):
+        if r.here == "RECIPIENT" and r.is_name(r.at + 1):
+            r.at += 1
         c.args["recipient"] = r.take_principal()
 
 

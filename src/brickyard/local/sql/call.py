@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -22,7 +22,7 @@ from brickyard.local.sql.delta.log import Author, Snapshot, snapshot
 from brickyard.local.sql.engine_errors import translated
 from brickyard.local.sql.information import information
 from brickyard.local.sql.ledger import Ledger
-from brickyard.local.sql.model import Result, SqlError, SqlSession
+from brickyard.local.sql.model import Result, SqlError, SqlSession, unsupported
 from brickyard.local.sql.places import Places
 from brickyard.local.sql.relations import (
     Use,
@@ -44,6 +44,21 @@ from brickyard.notebooks.model import Span
 T = TypeVar("T")
 
 
+class Ask(Protocol):
+    """How statements about shares and recipients are asked of the REST face; raises SqlError."""
+
+    def __call__(
+        self, session: SqlSession, method: str, path: str, body: Mapping[str, object]
+    ) -> dict[str, Any]:  # JSON
+        """The answer."""
+        ...
+
+
+def ask_nobody(session: SqlSession, method: str, path: str, body: Mapping[str, object]) -> dict[str, Any]:
+    """Refuse statements about shares where there is no REST face."""
+    raise unsupported("Delta Sharing", "run the statement on a whole workspace")
+
+
 @dataclass(frozen=True, slots=True)
 class Workshop:
     """What statements work with; one per workspace."""
@@ -54,6 +69,7 @@ class Workshop:
     ledger: Ledger
     journal: Journal
     clock: Clock
+    ask: Ask = ask_nobody
 
 
 @dataclass(slots=True)

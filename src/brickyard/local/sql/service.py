@@ -26,11 +26,11 @@ from brickyard.local.sql import (
     maintain,
     securables,
     sessions,
-    show,
+    sharing,
     tables,
     views,
 )
-from brickyard.local.sql.call import Call, Workshop, catalog_error
+from brickyard.local.sql.call import Ask, Call, Workshop, ask_nobody, catalog_error
 from brickyard.local.sql.expand import (
     Expander,
     bind,
@@ -75,14 +75,20 @@ class SqlService:
     """Executes SQL for one workspace; safe to use from any thread."""
 
     def __init__(
-        self, home: Path, store: CatalogStore, *, clock: Clock = system_clock, external: Sequence[Path] = ()
+        self,
+        home: Path,
+        store: CatalogStore,
+        *,
+        clock: Clock = system_clock,
+        external: Sequence[Path] = (),
+        ask: Ask = ask_nobody,
     ) -> None:
         places = Places(home, store, tuple(external))
         places.clear_scratch()
         engine = SailEngine(home / "logs" / "engine.log")
         engine.warm()
         journal = Journal(store, home / "tables" / "system")
-        self.shop = Workshop(store, places, engine, Ledger(store.database), journal, clock)
+        self.shop = Workshop(store, places, engine, Ledger(store.database), journal, clock, ask)
         self._running: dict[str, _Running] = {}
         journal.start()
 
@@ -319,8 +325,6 @@ def _unknown(call: Call) -> SqlError:
     if call.statement.error:
         return SqlError("PARSE_SYNTAX_ERROR", call.statement.error, "42601")
     word = call.text[call.statement.span.start :].split(None, 1)[0]
-    if call.verb in ("CREATE SHARE", "CREATE RECIPIENT", "DROP SHARE", "DROP RECIPIENT", "ALTER SHARE"):
-        return unsupported(call.verb, "Delta Sharing is not part of this release")
     line, column = call.text.count("\n", 0, call.statement.span.start) + 1, 0
     return SqlError("PARSE_SYNTAX_ERROR", f"Syntax error at or near '{word}'. (line {line}, pos {column})", "42601")
 
@@ -370,9 +374,17 @@ _HANDLERS: dict[str, Handler] = {
     "ALTER SCHEMA": securables.alter,
     "ALTER VOLUME": securables.alter,
     "COMMENT": securables.comment,
-    "GRANT": securables.grant,
-    "REVOKE": securables.grant,
-    "SHOW": show.show,
+    "GRANT": sharing.grant,
+    "REVOKE": sharing.grant,
+    "CREATE SHARE": sharing.create,
+    "CREATE RECIPIENT": sharing.create,
+    "ALTER SHARE": sharing.alter,
+    "ALTER RECIPIENT": sharing.alter,
+    "DROP SHARE": sharing.drop,
+    "DROP RECIPIENT": sharing.drop,
+    "DESCRIBE SHARE": sharing.describe,
+    "DESCRIBE RECIPIENT": sharing.describe,
+    "SHOW": sharing.shown,
     "DESCRIBE TABLE": describe.describe_table,
     "DESCRIBE QUERY": describe.describe_query,
     "DESCRIBE HISTORY": describe.describe_history,

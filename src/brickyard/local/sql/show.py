@@ -33,7 +33,7 @@ def show(call: Call) -> Result:
         raise catalog_error(error) from error
 
 
-def _matching(call: Call, names: Iterable[str], argument: str = "like") -> list[str]:
+def matching(call: Call, names: Iterable[str], argument: str = "like") -> list[str]:
     """Filter by LIKE, where `*` stands for anything and `|` for or."""
     pattern = call.get(argument, str)
     if pattern is None:
@@ -43,20 +43,20 @@ def _matching(call: Call, names: Iterable[str], argument: str = "like") -> list[
 
 
 def _catalogs(call: Call) -> Result:
-    names = _matching(call, (c.name for c in call.shop.store.catalogs()))
+    names = matching(call, (c.name for c in call.shop.store.catalogs()))
     return call.rows({"catalog": "string"}, [[name] for name in names])
 
 
 def _schemas(call: Call) -> Result:
     reference = call.get("name", Reference)
     catalog = ".".join(literal_parts(reference)) if reference else call.session.catalog
-    names = _matching(call, (s.name for s in call.shop.store.schemas(catalog)))
+    names = matching(call, (s.name for s in call.shop.store.schemas(catalog)))
     return call.rows({"databaseName": "string"}, [[name] for name in names])
 
 
 def _listed(call: Call) -> list[Table]:
     tables = [t for catalog, schema in _places(call) for t in call.shop.store.tables(catalog, schema)]
-    wanted = set(_matching(call, (t.name for t in tables)))
+    wanted = set(matching(call, (t.name for t in tables)))
     return [t for t in tables if t.name in wanted]
 
 
@@ -66,7 +66,7 @@ def _places(call: Call) -> list[tuple[str, str]]:
     if reference is not None and reference.kind is Named.CATALOG:
         catalog = ".".join(literal_parts(reference))
         names = (s.name for s in call.shop.store.schemas(catalog))
-        return [(catalog, name) for name in _matching(call, names, "schema_like") if name != INFORMATION_SCHEMA]
+        return [(catalog, name) for name in matching(call, names, "schema_like") if name != INFORMATION_SCHEMA]
     catalog, schema = call.schema_name()
     if schema == INFORMATION_SCHEMA:
         call.shop.store.schema(catalog, schema)
@@ -75,13 +75,13 @@ def _places(call: Call) -> list[tuple[str, str]]:
 
 def _tables(call: Call) -> Result:
     rows = [(t.key[1], t.name, False) for t in _listed(call)]
-    rows += [("", name, True) for name in _matching(call, sorted(call.session.temp_views))]
+    rows += [("", name, True) for name in matching(call, sorted(call.session.temp_views))]
     return call.rows({"database": "string", "tableName": "string", "isTemporary": "boolean"}, rows)
 
 
 def _views(call: Call) -> Result:
     rows = [(t.key[1], t.name, False, False) for t in _listed(call) if t.table_type is TableType.VIEW]
-    rows += [("", name, True, False) for name in _matching(call, sorted(call.session.temp_views))]
+    rows += [("", name, True, False) for name in matching(call, sorted(call.session.temp_views))]
     columns = {"namespace": "string", "viewName": "string", "isTemporary": "boolean", "isMaterialized": "boolean"}
     return call.rows(columns, rows)
 
@@ -89,13 +89,13 @@ def _views(call: Call) -> Result:
 def _functions(call: Call) -> Result:
     catalog, schema = call.schema_name()
     functions = call.shop.store.functions(catalog, schema)
-    wanted = set(_matching(call, (f.name for f in functions)))
+    wanted = set(matching(call, (f.name for f in functions)))
     return call.rows({"function": "string"}, [[f.full_name] for f in functions if f.name in wanted])
 
 
 def _volumes(call: Call) -> Result:
     catalog, schema = call.schema_name()
-    names = _matching(call, (v.name for v in call.shop.store.volumes(catalog, schema)))
+    names = matching(call, (v.name for v in call.shop.store.volumes(catalog, schema)))
     return call.rows({"database": "string", "volume_name": "string"}, [[schema, name] for name in names])
 
 
