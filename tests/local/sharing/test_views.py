@@ -34,6 +34,7 @@ def test_a_view_follows_its_own_text_and_that_of_the_views_below(sales: Sales, a
 
 
 def test_a_view_whose_sources_stand_still_is_not_made_again(acme: Partner, doubled: str):
+    assert acme.read(doubled)
     versions = {acme.ask(path_of(doubled, what)).headers["delta-table-version"] for what in ("metadata", "version")}
     assert versions == {acme.query(doubled).headers["delta-table-version"]}
 
@@ -78,6 +79,30 @@ def test_a_view_without_rows_has_its_columns(sales: Sales, acme: Partner, delta:
     sales.sql(f"CREATE VIEW m.s.none_{delta} AS SELECT 1 AS id, 'x' AS name WHERE false")
     sales.add(f"m.s.none_{delta}".lower(), "VIEW")
     assert acme.read(f"s.none_{delta}", delta) == []
+
+
+def test_a_view_tells_each_recipient_its_own_rows(sales: Sales, acme: Partner):
+    sales.sql("CREATE TABLE m.s.regions AS SELECT * FROM VALUES (1, 'EU'), (2, 'US'), (3, 'O''Hare') AS t(id, region)")
+    sales.sql("CREATE VIEW m.s.mine AS SELECT id FROM m.s.regions WHERE region = current_recipient('region')")
+    sales.add("m.s.mine", "VIEW")
+    found = {
+        region: sales.partner(f"in_{region[0]}", region=region).read("s.mine") for region in ("EU", "US", "O'Hare")
+    }
+    assert found == {"EU": [(1,)], "US": [(2,)], "O'Hare": [(3,)]}
+    assert acme.read("s.mine") == []
+
+
+def test_nobody_but_a_recipient_reads_a_view_for_recipients(sales: Sales):
+    with pytest.raises(AssertionError, match="42887"):
+        sales.sql("SELECT * FROM m.s.mine")
+
+
+def test_recipients_for_whom_a_view_is_the_same_share_its_rows(sales: Sales, acme: Partner, doubled: str):
+    folder = sales.workspace.home / "sharing"
+    acme.read(doubled)
+    before = set(folder.iterdir())
+    sales.partner("same", region="EU").read(doubled)
+    assert set(folder.iterdir()) == before
 
 
 def test_shared_views_are_read_after_a_restart(sales: Sales, acme: Partner, doubled: str):

@@ -47,7 +47,10 @@ class Server:
         found = visible.find(granted_share(self.directory, reader.recipient, share), self.catalog, schema, name)
         table = visible.catalog_table(found, self.catalog)
         is_view = table.table_type is TableType.VIEW
-        return Opened(found, self.views().table(table, found.share.owner) if is_view else _delta_path(table), is_view)
+        return Opened(found, self._view_path(reader, found, table) if is_view else _delta_path(table), is_view)
+
+    def _view_path(self, reader: Reader, found: SharedTable, view: Table) -> Path:
+        return self.views().table(view, found.share.owner, reader.recipient.properties)
 
     def lines(self, reader: Reader, opened: Opened, state: Snapshot) -> Lines:
         """What writes the answer, in the format that client and table agree upon."""

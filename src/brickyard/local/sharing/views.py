@@ -7,7 +7,7 @@ import json
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,29 +43,32 @@ class Views:
     query: Query
     _locks: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
 
-    def table(self, view: Table, owner: str) -> Path:
+    def table(self, view: Table, owner: str, recipient: Mapping[str, str]) -> Path:
         """The folder of a Delta table with the rows that the view has now, read with the rights of the share's *owner*.
 
-        Raises ApiError 400 with the engine's words when the view cannot be read.
+        *recipient* are the properties that `current_recipient` tells; recipients for whom they make no difference share
+        the table. Raises ApiError 400 with the engine's words when the view cannot be read.
         """
-        session = SqlSession(owner, admin=owner == self.catalog.owner)
-        key = hashlib.sha256(f"{view.full_name}\n{owner}".encode()).hexdigest()[:32]
+        session = SqlSession(owner, admin=owner == self.catalog.owner, recipient=recipient)
+        try:
+            return self._current(view, session, Expander(self.catalog, session, Uses()).expand(_select(view)))
+        except SqlError as error:
+            raise ApiError(400, "INVALID_STATE", f"The view cannot be read: {error}") from error
+
+    def _current(self, view: Table, session: SqlSession, text: str) -> Path:
+        key = hashlib.sha256("\n".join((view.full_name, session.principal, text)).encode()).hexdigest()[:32]
         path, mark = self.folder / key, self.folder / f"{key}.json"
         with self._locks[key]:
-            try:
-                now = self._state(view, session)
-                if not mark.exists() or json.loads(mark.read_text()) != now:
-                    self._write(path, view, session)
-                    write_private(mark, json.dumps(now))
-            except SqlError as error:
-                raise ApiError(400, "INVALID_STATE", f"The view cannot be read: {error}") from error
+            now = self._state(text)
+            if not mark.exists() or json.loads(mark.read_text()) != now:
+                self._write(path, view, session)
+                write_private(mark, json.dumps(now))
         return path
 
-    def _state(self, view: Table, session: SqlSession) -> list[str]:
+    def _state(self, text: str) -> list[str]:
         """What the rows depend on; never twice the same when that cannot be told."""
-        text = Expander(self.catalog, session, Uses()).expand(_select(view))
         names = _tables(text)
-        return [str(uuid.uuid4())] if names is None else [text, *(_version(self.catalog.table(*n)) for n in names)]
+        return [str(uuid.uuid4())] if names is None else [_version(self.catalog.table(*name)) for name in names]
 
     def _write(self, path: Path, view: Table, session: SqlSession) -> None:
         rows = self.query(_select(view), session)

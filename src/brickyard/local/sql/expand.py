@@ -186,6 +186,32 @@ def put_context(text: str, session: SqlSession) -> str:
     return replace_spans(text, replacements)
 
 
+def put_recipient(text: str, session: SqlSession) -> str:
+    """Put the recipient's property in the place of `current_recipient('key')`, NULL when it has none of that key.
+
+    Raises SqlError where no recipient reads: the function is for the text of shared views.
+    """
+    tokens = tokens_of(text)
+    replacements = []
+    for at, token in enumerate(tokens):
+        if token.word == "CURRENT_RECIPIENT" and _word(tokens, at + 1) == "(":
+            is_key = at + 2 < len(tokens) and tokens[at + 2].kind is TokenKind.STRING
+            if session.recipient is None or not is_key or _word(tokens, at + 3) != ")":
+                raise _only_in_shared_views()
+            value = session.recipient.get(text[tokens[at + 2].start + 1 : tokens[at + 2].end - 1])
+            sql = f"CAST({'NULL' if value is None else literal(value)} AS STRING)"
+            replacements.append((Span(token.start, tokens[at + 3].end), sql))
+    return replace_spans(text, replacements)
+
+
+def _only_in_shared_views() -> SqlError:
+    return SqlError(
+        "INVALID_CURRENT_RECIPIENT_USAGE",
+        "The current_recipient function can only be used in the text of a view that is shared, with a key as literal.",
+        "42887",
+    )
+
+
 def known_columns(store: CatalogStore, session: SqlSession, statement: Statement) -> frozenset[str]:
     """The column names of the tables that a statement names."""
     names: set[str] = set()
@@ -245,7 +271,7 @@ class Expander:
             statement = single(text, self.session.temp_views)
             replacements = [*self._calls(text, statement, depth), *self._views(text, statement, depth)]
             if not replacements:
-                return text
+                return put_recipient(text, self.session)
             text = replace_spans(text, _outermost([*replacements, *_short_qualifiers(statement)]))
         raise SqlError("RECURSIVE_VIEW", "A view or function is defined in terms of itself.", "42K0H")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ class SqlSession:
     settings: dict[str, str] = field(default_factory=dict)
     temp_views: set[str] = field(default_factory=set)
     origin: Origin = Origin()
+    recipient: Mapping[str, str] | None = None  # the properties of the recipient for whom a shared view is read
 
     def with_origin(self, origin: Origin) -> SqlSession:
         """The same session (variables and settings shared) on behalf of something else."""

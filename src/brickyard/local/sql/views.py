@@ -66,7 +66,8 @@ def _store(call: Call, view: Table, *, is_new: bool) -> None:
 def _probed(call: Call, view: Table, declared: list[Declared]) -> tuple[Column, ...]:
     """The columns of a view, as the engine plans them; refuses a view that reads itself."""
     uses = Uses()
-    expanded = Expander(call.shop.store, call.session, uses).expand(view.view_definition or "")
+    session = replace(call.session, recipient={})
+    expanded = Expander(call.shop.store, session, uses).expand(view.view_definition or "")
     if any(use.table is not None and use.table.key == view.key for use in uses.sources):
         raise SqlError("RECURSIVE_VIEW", f"Recursive view `{view.full_name}` detected.", "42K0H")
     sql = call.render_text(expanded)
