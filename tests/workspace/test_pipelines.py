@@ -130,7 +130,7 @@ def test_an_update_makes_the_tables_and_tells_how_it_went(
     assert ended(client, pipeline, update).state is UpdateInfoState.COMPLETED
     assert faithful(client.pipelines.get_update(pipeline, str(update))).update.full_refresh is True
     assert [u.update_id for u in faithful(client.pipelines.list_updates(pipeline)).updates] == [update]
-    dataset = client.pipelines.get(pipeline).spec.configuration["dataset"]
+    dataset = faithful(client.pipelines.get(pipeline)).spec.configuration["dataset"]
     assert target.sql(f"SELECT one FROM {schema}.{dataset}").result.data_array == [["1"]]
     target.answers.clear()
     events = all_faithful(client.pipelines.list_pipeline_events(pipeline, max_results=100), "events")
@@ -171,9 +171,9 @@ def test_a_schedule_is_kept_edited_and_removed(client: WorkspaceClient, pipeline
     assert faithful(client.jobs.get(job)).settings.schedule == schedule
     later = CronSchedule("0 0 7 L * ?", "UTC", pause_status=PauseStatus.UNPAUSED)
     client.jobs.update(job, new_settings=JobSettings(schedule=later))
-    assert client.jobs.get(job).settings.schedule == later
+    assert faithful(client.jobs.get(job)).settings.schedule == later
     client.jobs.update(job, fields_to_remove=["schedule"])
-    assert client.jobs.get(job).settings.schedule is None
+    assert faithful(client.jobs.get(job)).settings.schedule is None
     client.jobs.delete(job)
 
 

@@ -25,10 +25,11 @@ class Bench:
     """A client and the few things that every test of pipelines does."""
 
     client: WorkspaceClient
-    workspace: LocalWorkspace
+    workspace: LocalWorkspace | None = None
 
     def sql(self, statement: str) -> list[list[Any]]:
         """Run a statement and return its rows."""
+        assert self.workspace
         warehouse = self.workspace.parts.warehouses.default_id
         done = self.client.statement_execution.execute_statement(statement, warehouse, wait_timeout="50s")
         assert done.status and done.status.state and done.status.state.value == "SUCCEEDED", done.status
@@ -58,7 +59,7 @@ class Bench:
     def update(self, pipeline_id: str, **options: Any) -> UpdateInfo:
         """Run an update to its end."""
         update_id = self.client.pipelines.start_update(pipeline_id, **options).update_id
-        return self.reached(pipeline_id, update_id, ENDED)
+        return self.reached(pipeline_id, str(update_id), ENDED)
 
     def reached(self, pipeline_id: str, update_id: str, states: set[str], seconds: float = 60) -> UpdateInfo:
         """The update when it is in one of these states."""
@@ -101,3 +102,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalWorkspace]:
 def bench(lake: LocalWorkspace) -> Bench:
     """The shared workspace through its client."""
     return Bench(lake.client(), lake)
+
+
+@pytest.fixture
+def make_bench() -> type[Bench]:
+    """What makes a bench of another client."""
+    return Bench

@@ -41,7 +41,10 @@ def increment(name: str, path: Path, after: int | None, options: Mapping[str, st
     if after is None and "startingversion" not in options:
         return Increment(now.version, f"SELECT * FROM {_quoted(name)} VERSION AS OF {now.version}")
     first = _starting(options, now) if after is None else after + 1
-    return Increment(now.version, rows=_appended(name, now, first, options))
+    rows = _appended(name, now, first, options)
+    if not rows.num_rows:
+        return Increment(now.version, f"SELECT * FROM {_quoted(name)} WHERE FALSE")
+    return Increment(now.version, rows=rows)
 
 
 def _changes(name: str, now: Snapshot, after: int | None, options: Mapping[str, str]) -> str:

@@ -140,7 +140,7 @@ class Updater:
             raise ValueError(f"The datasets read each other in a circle: {circle}.")
         self._begun.append(dataset.name)
         try:
-            flows = self.graph.flows_into(dataset.name)
+            flows = [flow for flow in self.graph.flows.values() if self._find(flow.target) is dataset]
             if self._is_full(dataset):
                 self._forget(dataset, flows)
             for flow in flows:
