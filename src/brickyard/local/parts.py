@@ -192,9 +192,9 @@ def build(place: Place, stack: ExitStack) -> Parts:
     stack.callback(sql.close)
     unity_ = Unity(store, lambda statement, principal: _run_sql(sql(), statement, principal), workspace_id)
     sharing = SharingStore(store.database)
-    management = Sharing(sharing, unity_, place.host)
     rows = place.folder("settings")
     directory = Directory(tokens, Documents(rows / "identity.json"))
+    management = Sharing(sharing, unity_, place.host, directory.groups_of)
     houses = Warehouses(Documents(rows / "warehouses.json"), f"{workspace_id:016x}", place.owner, place.port)
     runs = Runs(Surfaces(place.host, place.home, os.environ), tokens, files)
     pipelines_ = Pipelines(

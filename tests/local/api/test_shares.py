@@ -16,6 +16,7 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import BadRequest, DatabricksError, NotFound, PermissionDenied
 from databricks.sdk.service.catalog import PermissionsChange as CatalogChange
 from databricks.sdk.service.catalog import Privilege
+from databricks.sdk.service.iam import ComplexValue
 from databricks.sdk.service.sharing import (
     AuthenticationType,
     IpAccessList,
@@ -135,6 +136,23 @@ def test_an_admin_changes_a_recipient_and_only_its_owner_rotates_renames_and_del
     for ask in asks:
         assert said(refused(lambda ask=ask: ask(admin))) == "User is not an owner of Recipient 'r'."
     assert isinstance(refused(lambda: other.recipients.update("r", new_name="s")), PermissionDenied)
+
+
+def test_what_a_group_owns_its_members_may_change_through_other_groups_too(workspace: LocalWorkspace):
+    admin, other = workspace.client(), workspace.client(OTHER)
+    user = next(user.id for user in admin.users.list() if user.user_name == OTHER)
+    inner = admin.groups.create(display_name="inner", members=[ComplexValue(value=user)])
+    admin.groups.create(display_name="team", members=[ComplexValue(value=inner.id)])
+    admin.shares.create("s")
+    admin.recipients.create("r", TOKEN)
+    admin.shares.update("s", owner="team")
+    admin.recipients.update("r", owner="team")
+    assert [share.name for share in other.shares.list_shares()] == ["s"]
+    assert other.shares.update("s", comment="ours").comment == "ours"
+    other.shares.update_permissions("s", changes=grant("r"))
+    assert said(refused(lambda: admin.shares.update("s", comment="x"))) == "User is not an owner of Share 's'."
+    admin.groups.delete(inner.id or "")
+    assert isinstance(refused(lambda: other.shares.get("s")), PermissionDenied)
 
 
 def test_a_list_shows_what_the_caller_may_use_and_may_have_empty_pages(workspace: LocalWorkspace):

@@ -59,12 +59,11 @@ def create_provider(providers: Providers, call: Call) -> Answer:
 @router.on("GET", _PROVIDERS, operation="providers.list")
 def list_providers(providers: Providers, call: Call) -> Answer:
     """List the providers that the caller may use; none of them is a metastore of Databricks."""
-    everything = providers.sharing.uses_all(Provider, call.principal)
+    usable = providers.sharing.usable(Provider, call.principal)
     chosen = not call.query.get("data_provider_global_metastore_id")
 
     def render(provider: Provider) -> JsonObject | None:
-        usable = everything or provider.owner == call.principal.name
-        return provider_info(providers, provider) if usable and chosen else None
+        return provider_info(providers, provider) if chosen and usable(provider) else None
 
     return rows_page(call, "providers", providers.sharing.store.providers, render)
 

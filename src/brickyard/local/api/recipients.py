@@ -63,12 +63,12 @@ def create_recipient(sharing: Sharing, call: Call) -> Answer:
 @router.on("GET", _RECIPIENTS, operation="recipients.list")
 def list_recipients(sharing: Sharing, call: Call) -> Answer:
     """List the recipients that the caller may use; `data_recipient_global_metastore_id` chooses among those of a page."""
-    everything = sharing.uses_all(Recipient, call.principal)
+    usable = sharing.usable(Recipient, call.principal)
     metastore = call.query.get("data_recipient_global_metastore_id")
 
     def render(recipient: Recipient) -> JsonObject | None:
-        usable = everything or recipient.owner == call.principal.name
-        return recipient_info(sharing, recipient) if usable and metastore in (None, "", recipient.metastore) else None
+        chosen = metastore in (None, "", recipient.metastore)
+        return recipient_info(sharing, recipient) if chosen and usable(recipient) else None
 
     return rows_page(call, "recipients", sharing.store.recipients, render)
 

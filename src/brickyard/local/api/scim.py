@@ -122,6 +122,13 @@ class Directory:
         group = self.group(id_)
         return {"display": group["displayName"], "value": id_, "$ref": f"Groups/{id_}"}
 
+    def groups_of(self, name: str) -> frozenset[str]:
+        """The groups that a user is in, through other groups too."""
+        groups, inside = self.groups(), {user_id(name)}
+        while found := {str(g["id"]) for g in groups if any(_is_member(g, one) for one in inside)} - inside:
+            inside |= found
+        return frozenset(str(g["displayName"]) for g in groups if g["id"] in inside - {user_id(name)})
+
     def forget(self, id_: str) -> None:
         """Take a user or group out of all groups."""
         with self.rows.changing() as draft:

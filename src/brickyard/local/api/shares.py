@@ -52,10 +52,10 @@ def create_share(sharing: Sharing, call: Call) -> Answer:
 @router.on("GET", _SHARES, operation="shares.list_shares")
 def list_shares(sharing: Sharing, call: Call) -> Answer:
     """List the shares that the caller may use, without their objects."""
-    everything = sharing.uses_all(Share, call.principal)
+    usable = sharing.usable(Share, call.principal)
 
     def render(share: Share) -> JsonObject | None:
-        return share_info(share) if everything or share.owner == call.principal.name else None
+        return share_info(share) if usable(share) else None
 
     return rows_page(call, "shares", sharing.store.heads, render)
 
@@ -129,7 +129,7 @@ def _check_change(sharing: Sharing, share: Share, body: JsonObject, principal: P
 
 def _check_grants(sharing: Sharing, share: Share, principal: Principal) -> None:
     granting = sharing.holds("USE SHARE", principal) and sharing.holds("SET SHARE PERMISSION", principal)
-    if share.owner != principal.name and not granting:
+    if not granting and not sharing.owns(share, principal):
         raise denied(f"User is not an owner of Share '{share.name}'.")
 
 
@@ -233,7 +233,7 @@ def _whole(sharing: Sharing, share: Share) -> JsonObject:
 
 
 def _unreadable(sharing: Sharing, share: Share) -> set[str]:
-    if share.owner == sharing.unity.store.owner:
+    if sharing.is_admin(share.owner):
         return set()
     shareable = sharing.shareable(share)
     return {one.name for one in share.objects if not _readable(shareable, one)}

@@ -19,25 +19,41 @@ from brickyard.local.sharing.store import SharingStore
 
 R = TypeVar("R", Share, Recipient, Provider)
 _PAGE = 1000
+ADMINS = "admins"
 _PRIVILEGES: dict[type, str] = {Volume: "READ VOLUME", Function: "EXECUTE", Schema: "USE SCHEMA"}
 
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """The sharing side of the metastore; `host` is the address that partners are given."""
+    """The sharing side of the metastore; `host` is the address that partners are given.
+
+    What a group owns is owned by those whom `groups_of` says to be in it.
+    """
 
     store: SharingStore
     unity: Unity
     host: str
+    groups_of: Callable[[str], frozenset[str]] = lambda name: frozenset()
 
     @property
     def endpoint(self) -> str:
         """The address of the Delta Sharing server, as profile files name it."""
         return f"{self.host}/api/2.0/delta-sharing/metastores/{self.unity.metastore_id}"
 
+    def owns(self, row: Share | Recipient | Provider, principal: Principal) -> bool:
+        """Whether a principal owns something, alone or as one of a group."""
+        return row.owner == principal.name or row.owner in self.groups_of(principal.name)
+
+    def usable(self, class_: type[R], principal: Principal) -> Callable[[R], bool]:
+        """Which shares, recipients or providers a principal may use: all of them, or those that they own."""
+        if self.uses_all(class_, principal):
+            return lambda row: True
+        mine = self.groups_of(principal.name) | {principal.name}
+        return lambda row: row.owner in mine
+
     def check_owner(self, row: Share | Recipient | Provider, principal: Principal) -> None:
         """Refuse everybody but the owner."""
-        if row.owner != principal.name:
+        if not self.owns(row, principal):
             raise denied(f"User is not an owner of {type(row).__name__} '{row.name}'.")
 
     def check_admin_or_owner(self, row: Share | Recipient | Provider, principal: Principal) -> None:
@@ -47,7 +63,7 @@ class Sharing:
 
     def read(self, row: R, principal: Principal) -> R:
         """What was asked for, for its owner and for those who may use all such things of the metastore."""
-        if row.owner != principal.name and not self.uses_all(type(row), principal):
+        if not (self.uses_all(type(row), principal) or self.owns(row, principal)):
             raise denied(f"User is not an owner of {type(row).__name__} '{row.name}'.")
         return row
 
@@ -63,9 +79,13 @@ class Sharing:
             return False
         return True
 
+    def is_admin(self, owner: str) -> bool:
+        """Whether the owner of something, a user or a group, may do everything in the metastore."""
+        return owner in (self.unity.store.owner, ADMINS)
+
     def shareable(self, share: Share) -> Shareable:
         """The catalog as the owner of a share may share it."""
-        owner = Principal(share.owner, owner=share.owner == self.unity.store.owner)
+        owner = Principal(share.owner, owner=self.is_admin(share.owner))
         return Shareable(self.unity.store, lambda source: self._check_right(source, owner))
 
     def _check_right(self, source: Source, owner: Principal) -> None:
