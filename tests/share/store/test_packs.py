@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from tests.share.store.samples import HOST, NOW, pack
 
 from brickyard.kernel.errors import NotFound
 from brickyard.metadata import Metadata, scd2
@@ -14,7 +15,6 @@ from brickyard.share.model.pack import SharePack, Strategy
 from brickyard.share.model.runs import PackStatus, RequestStatus, RunKind, RunStatus
 from brickyard.share.store import audit, packs, runs
 from brickyard.share.tables import projects, requests, share_packs, tenant_regions, tenants
-from tests.share.store.samples import HOST, NOW, pack
 
 
 def save(metadata: Metadata, given: SharePack, by: str = "ada@acme.com", **more: Any) -> packs.Saved:

@@ -14,7 +14,10 @@ KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Step)}
 
 def step_document(step: Step) -> dict[str, Any]:
     """Return a step as JSON: its fields, and its class as `kind`."""
-    return {"kind": type(step).__name__, **_adapter(type(step)).dump_python(step, mode="json")}
+    return {
+        "kind": type(step).__name__,
+        **_adapter(type(step)).dump_python(step, mode="json", fallback=dict, warnings=False),
+    }
 
 
 def step(document: dict[str, Any]) -> Step:
@@ -25,7 +28,7 @@ def step(document: dict[str, Any]) -> Step:
 
 def plan_document(plan: Plan) -> dict[str, Any]:
     """Return a plan as JSON."""
-    whole = _adapter(Plan).dump_python(plan, mode="json", exclude={"steps"})
+    whole = _adapter(Plan).dump_python(plan, mode="json", exclude={"steps"}, fallback=dict, warnings=False)
     return {**whole, "steps": [step_document(one) for one in plan.steps]}
 
 

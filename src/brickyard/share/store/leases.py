@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
 
+from brickyard.kernel.errors import Conflict
 from brickyard.metadata import scd2
 from brickyard.share.model.runs import RunStatus
 from brickyard.share.tables import leases, runs
@@ -25,10 +26,13 @@ def take(tx: Connection, run_id: str, names: Iterable[str], at: datetime) -> tup
     """Give a run all of *names*, besides those it has already, and return nothing; or return the runs that it waits for.
 
     What it waits for is remembered, so that `release` finds it. The caller puts it into WAITING in the same transaction.
+    Raises Conflict when the run is over, which would never give anything back.
     """
     line_up(tx)
     wanted = sorted(set(names))
-    tx.execute(sa.update(runs).where(runs.c.id == run_id).values(wants=wanted))
+    this = sa.update(runs).where(runs.c.id == run_id, runs.c.finished_at.is_(None))
+    if not tx.execute(this.values(wants=wanted)).rowcount:
+        raise Conflict(f"run {run_id} is over", code="share-run-over", remedy="start a new run")
     held = sa.select(leases.c.run_id).where(leases.c.name.in_(wanted), leases.c.run_id != run_id).distinct()
     others = tuple(tx.scalars(held.order_by(leases.c.run_id)))
     if not others and wanted:
