@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +13,7 @@ from brickyard.share.model.pack import Strategy
 from brickyard.share.model.steps import CreateShare, Grant, Plan, Step
 from brickyard.share.store import documents
 
-TIMES = st.datetimes(timezones=st.timezones())
+TIMES = st.datetimes(timezones=st.integers(-720, 720).map(lambda minutes: timezone(timedelta(minutes=minutes))))
 st.register_type_strategy(datetime, TIMES)
 STEPS = st.one_of(*(st.from_type(kind) for kind in documents.KINDS.values()))
 

@@ -1,18 +1,24 @@
-"""How the tables and the queue of share are: counted now, so that a health check knows and does not guess."""
+"""How the packs and the jobs of share are, counted now."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+import sqlalchemy as sa
+from sqlalchemy import Connection
 
-_TABLES = text("SELECT count(*) FROM pg_tables WHERE schemaname = 'deltashare'")
-_MESSAGES = text("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo' AND task_name LIKE 'share.%'")
+from brickyard.share.model.runs import PackStatus
+from brickyard.share.tables import share_packs
 
-
-def tables(tx: Connection) -> int:
-    """Return how many tables the schema `deltashare` has."""
-    return tx.execute(_TABLES).scalar_one()
+_WAITING = sa.text("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo' AND task_name LIKE 'share.%'")
 
 
-def messages(tx: Connection) -> int:
+def packs_by_status(tx: Connection) -> dict[PackStatus, int]:
+    """Return how many packs are in each status, deleted ones aside."""
+    active = share_packs.c.is_current & ~share_packs.c.is_deleted
+    status = share_packs.c.share_pack_status
+    rows = tx.execute(sa.select(status, sa.func.count()).where(active).group_by(status))
+    return {PackStatus(found): count for found, count in rows}
+
+
+def waiting(tx: Connection) -> int:
     """Return how many jobs of share wait."""
-    return tx.execute(_MESSAGES).scalar_one()
+    return tx.execute(_WAITING).scalar_one()
