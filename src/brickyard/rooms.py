@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
+    from brickyard.context import Context
+    from brickyard.kernel.measure import Measure
     from brickyard.settings import Settings
 
 ROOMS = ("migrate",)
@@ -22,3 +24,8 @@ def load(part: str) -> list[ModuleType]:
 def routers(settings: Settings) -> list[APIRouter]:
     """Return what the rooms answer over HTTP under these settings."""
     return [router for door in load("api") for router in door.routes(settings)]
+
+
+def measured(context: Context) -> list[Measure]:
+    """Return what the rooms tell whoever watches the service."""
+    return [measure for door in load("api") for measure in door.measured(context)]

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from brickyard.context import Context
 from brickyard.kernel.errors import SpecInvalid
+from brickyard.kernel.measure import Measure
 from brickyard.kernel.terminal import plain
 from brickyard.migrate import flow, report, store
 from brickyard.migrate.model.nouns import Outcome
@@ -92,6 +93,11 @@ class RunRecord(RunLine):
 def routes(_settings: Settings) -> tuple[APIRouter, ...]:
     """Return the routes of migrate; no setting takes one away."""
     return (router,)
+
+
+def measured(_context: Context) -> tuple[Measure, ...]:
+    """Return what is worth watching of migrate: nothing beyond the queue."""
+    return ()
 
 
 @router.post("/runs", status_code=202, summary="Migrate notebooks")

@@ -47,7 +47,7 @@ def serve(settings: Settings) -> None:
         body_bytes=settings.web_body_bytes,
         token_cache_seconds=settings.web_token_cache_seconds,
     )
-    app = create(house, rules, rooms.routers(settings))
+    app = create(house, rules, rooms.routers(settings), rooms.measured)
     server = uvicorn.Server(
         uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_SECONDS

@@ -11,9 +11,10 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from brickyard.context import Context
+from brickyard.kernel.measure import Measure
 from brickyard.web import health, problems
 from brickyard.web.gate import OPEN, Gate, Rules
-from brickyard.web.metrics import Metrics
+from brickyard.web.metrics import Look, Metrics
 
 _SCHEME = "token"
 _REF = "#/components/schemas/"
@@ -27,8 +28,12 @@ _REFUSALS = {
 }
 
 
-def create(context: Context, rules: Rules, rooms: Iterable[APIRouter] = ()) -> FastAPI:
-    """Return the application that serves *rooms* on this context.
+def _nothing(_: Context) -> Iterable[Measure]:
+    return ()
+
+
+def create(context: Context, rules: Rules, rooms: Iterable[APIRouter] = (), look: Look = _nothing) -> FastAPI:
+    """Return the application that serves *rooms* on this context, and measures what *look* sees.
 
     A room's handlers find the context of their request as `request.state.context`: its actor is who asks.
     """
@@ -40,7 +45,7 @@ def create(context: Context, rules: Rules, rooms: Iterable[APIRouter] = ()) -> F
         lifespan=_closing(context),
     )
     app.state.context = context
-    app.state.metrics = Metrics()
+    app.state.metrics = Metrics(look)
     problems.install(app)
     for router in (health.router, *rooms):
         app.include_router(router)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from http import HTTPMethod
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import Scope
 
 from brickyard.context import Context
+from brickyard.kernel.measure import Measure
+
+Look = Callable[[Context], Iterable[Measure]]
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
-    """The counters of one application."""
+    """The counters of one application, and what its rooms measure when they are asked by *look*."""
 
-    def __init__(self) -> None:
+    def __init__(self, look: Look) -> None:
+        self._look = look
         self._registry = CollectorRegistry()
         labels = ("method", "route")
         self._requests = Counter(
@@ -41,4 +46,17 @@ class Metrics:
         for state, count in depth.items():
             self._jobs.labels(state).set(count)
         self._workers.set(workers)
-        return generate_latest(self._registry)
+        return generate_latest(self._registry) + _measured(self._look(context))
+
+
+def _measured(measures: Iterable[Measure]) -> bytes:
+    """Return what the rooms told, each look anew, so that what is gone makes no series."""
+    registry = CollectorRegistry()
+    gauges: dict[str, Gauge] = {}
+    for measure in measures:
+        labels = tuple(measure.labels)
+        if measure.name not in gauges:
+            gauges[measure.name] = Gauge(f"brickyard_{measure.name}", measure.help, labels, registry=registry)
+        gauge = gauges[measure.name]
+        (gauge.labels(**measure.labels) if labels else gauge).set(measure.value)
+    return generate_latest(registry)

@@ -35,6 +35,7 @@ STATUS: dict[type[BrickyardError], int] = {
 }
 STATUS_BY_CODE = {
     "workspace-unauthorized": 502,  # our own login to the workspace, not the client's to us
+    "workspace-unknown": 400,
     "host-unknown": 421,
     "body-too-large": 413,
     "content-type-missing": 415,

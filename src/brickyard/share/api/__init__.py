@@ -6,6 +6,9 @@ from fastapi import APIRouter
 
 from brickyard.settings import Settings
 from brickyard.share.api import health, recipients, shares, workflow
+from brickyard.share.api.measures import measured
+
+__all__ = ["measured", "routes"]
 
 _PREFIXES = ("", "/api")
 

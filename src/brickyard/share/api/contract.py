@@ -20,6 +20,7 @@ from brickyard.kernel.errors import (
     Interrupted,
     MetadataDown,
     NotFound,
+    QueueDown,
     SpecInvalid,
     Unauthorized,
     WorkspaceDown,
@@ -37,6 +38,7 @@ _STATUS: dict[type[BrickyardError], int] = {
     Unauthorized: 401,
     WorkspaceDown: 502,
     MetadataDown: 503,
+    QueueDown: 503,
     Interrupted: 503,
 }
 _PASSED_ON = (400, 401, 403, 404, 409)  # what Databricks says of a request is said of ours; anything else is a 502

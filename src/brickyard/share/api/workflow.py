@@ -12,7 +12,8 @@ from fastapi import APIRouter, File, Header, Path, Query, Request, Response, Upl
 from fastapi.responses import JSONResponse
 
 from brickyard.context import Context
-from brickyard.kernel.errors import MetadataDown, NotFound, SpecInvalid
+from brickyard.kernel.errors import MetadataDown, NotFound, QueueDown, SpecInvalid
+from brickyard.queue.azure import AzureQueue
 from brickyard.share import flow
 from brickyard.share.api import workspaces
 from brickyard.share.api.contract import ContractRoute, Failure, answers
@@ -34,6 +35,7 @@ from brickyard.share.api.workspaces import Asked, Working
 from brickyard.share.model.parse import parse
 from brickyard.share.model.runs import PackRecord, PackStatus, Upload
 from brickyard.share.store import health as counts
+from brickyard.share.store import packs
 
 contract = APIRouter(prefix="/workflow", tags=["share packs"], route_class=ContractRoute)
 router = APIRouter(prefix="/workflow", tags=["share packs"])
@@ -128,7 +130,7 @@ def upload(
 def health(context: Asked, response: Response) -> HealthAnswer:
     """Say whether database and queue answer, both asked now."""
     found = _look(context)
-    response.status_code = 200 if found.database_connected and found.queue_connected else 503
+    response.status_code = 200 if found.message.endswith(" healthy") else 503
     return found
 
 
@@ -269,20 +271,31 @@ def _look(context: Context) -> HealthAnswer:
     """Ask the database and the queue; what does not answer is said, not guessed."""
     try:
         with context.metadata.read() as tx:
-            tables, messages = counts.tables(tx), counts.messages(tx)
+            tables, waiting = packs.tables(tx), counts.waiting(tx)
     except MetadataDown:
-        return HealthAnswer(
-            message="Workflow system unhealthy",
-            database_connected=False,
-            queue_connected=False,
-            tables_count=0,
-            queue_message_count=0,
-        )
-    whole = tables == _TABLES
+        return _health(tables=0, waiting=None, database=False)
+    return _health(tables=tables, waiting=_waiting(context, waiting), database=True)
+
+
+def _waiting(context: Context, own: int) -> int | None:
+    """Return how many messages wait in the queue that is configured, or None when it does not answer."""
+    azure = AzureQueue.of(context.queue.settings)
+    if azure is None:
+        return own
+    try:
+        return azure.length().waiting
+    except QueueDown:
+        return None
+    finally:
+        azure.close()
+
+
+def _health(*, tables: int, waiting: int | None, database: bool) -> HealthAnswer:
+    whole = database and waiting is not None and tables == _TABLES
     return HealthAnswer(
         message=f"Workflow system {'healthy' if whole else 'unhealthy'}",
-        database_connected=True,
-        queue_connected=True,
+        database_connected=database,
+        queue_connected=waiting is not None,
         tables_count=tables,
-        queue_message_count=messages,
+        queue_message_count=waiting or 0,
     )

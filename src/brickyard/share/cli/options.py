@@ -37,3 +37,13 @@ def house(ctx: typer.Context) -> Context:
 def coloured() -> bool:
     """Tell whether the result goes to a terminal."""
     return sys.stdout.isatty()
+
+
+def workspace_of(ctx: typer.Context) -> str:
+    """Return the address of the workspace that the command would work on, without starting one."""
+    from brickyard.share.model.samples import WORKSPACE
+
+    session = ctx.obj
+    named = session.environment.get("DATABRICKS_HOST") or session.environment.get("BRICKYARD_WORKSPACE_HOST")
+    known = (session.home.path / "addresses.json").exists()
+    return named or (session.home.addresses.workspace if known else WORKSPACE)

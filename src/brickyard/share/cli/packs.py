@@ -3,43 +3,65 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from brickyard.kernel.terminal import emit, error_document, error_text, note, plain, progress, table
-from brickyard.share.cli.options import Adopt, Compat, PackFile, PlanHash, Replace, coloured, house, output
+from brickyard.share.cli.options import (
+    Adopt,
+    Compat,
+    PackFile,
+    PlanHash,
+    Replace,
+    coloured,
+    house,
+    output,
+    workspace_of,
+)
 
 if TYPE_CHECKING:
     from brickyard.context import Context
     from brickyard.share.model.runs import RunRecord, Submitted, Upload
+
+
+class Layout(StrEnum):
+    """The layouts of a workbook."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+
 
 _PARTLY, _GUARD, _PLATFORM, _FINDINGS = 5, 4, 3, 1
 
 
 def sample(
     ctx: typer.Context,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", help="Write to this file; .xlsx makes a workbook. Without it, YAML goes to stdout."),
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write to this file; .xlsx makes a workbook.")] = None,
     layout: Annotated[
-        str, typer.Option("--layout", help="Layout of a workbook: asset-rows, share-rows or wide.")
-    ] = "asset-rows",
+        Layout, typer.Option("--layout", help="A: a row an asset, B: a row a share, C: wide.")
+    ] = Layout.A,
+    workspace_url: Annotated[
+        str | None, typer.Option("--workspace-url", help="The workspace it is for; the home's own, where there is one.")
+    ] = None,
 ) -> None:
-    """Write a share pack to start from.
+    """Write a share pack to start from, as YAML to stdout or as a workbook.
 
     Example: brickyard share sample > pack.yaml
     """
     from brickyard.kernel.files import write_whole
-    from brickyard.share.model import samples
+    from brickyard.share.model.samples import sample
 
+    url = workspace_url or workspace_of(ctx)
     if out is None:
-        emit({"name": "pack.yaml", "text": samples.sample_yaml()}, output(ctx), samples.sample_yaml)
+        text = sample("yaml", workspace_url=url).decode()
+        emit({"yaml": text}, output(ctx), text)
         return
-    data = samples.sample_xlsx(layout) if out.suffix.lower() == ".xlsx" else samples.sample_yaml().encode()
-    write_whole({out: data})
+    kind = "xlsx" if out.suffix.lower() == ".xlsx" else "yaml"
+    write_whole({out: sample(kind, layout.value, url)})
     emit({"written": str(out)}, output(ctx), f"wrote {out}")
 
 
