@@ -224,7 +224,7 @@ def build(place: Place, stack: ExitStack) -> Parts:
         sharing=sharing,
         delta_sharing=management,
         providers=Providers(management, Seal(place.home / "providers.key")),
-        sharing_server=_sharing_server(place, store, sharing, unity_.metastore_id, sql),
+        sharing_server=_sharing_server(place, management, sql),
     )
 
 
@@ -278,9 +278,9 @@ def _ask(management: Sharing) -> Ask:
 _STATES = (("DOES_NOT_EXIST", "42704"), ("ALREADY_EXISTS", "42710"), ("PERMISSION", "42501"))
 
 
-def _sharing_server(
-    place: Place, store: CatalogStore, sharing: SharingStore, metastore: str, sql: LazySql
-) -> SharingServer:
+def _sharing_server(place: Place, sharing: Sharing, sql: LazySql) -> SharingServer:
+    store = sharing.unity.store
+
     @cache
     def views() -> Views:
         from brickyard.local.sharing.views import Views
@@ -288,9 +288,10 @@ def _sharing_server(
         return Views(place.folder("sharing"), store, lambda statement, session: sql().execute(statement, session).table)
 
     return SharingServer(
-        metastore=metastore,
-        directory=sharing,
+        metastore=sharing.unity.metastore_id,
+        directory=sharing.store,
         catalog=store,
+        check=lambda share, one: sharing.shareable(share).check_source(one),
         links=links(place.home),
         views=views,
         audit=lambda row: sql().shop.journal.add("access.audit", [row]),

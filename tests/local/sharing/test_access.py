@@ -168,3 +168,17 @@ def test_no_token_and_no_link_is_kept_in_the_open(sales: Sales, acme: Partner, o
     holding = [file for file in sales.workspace.home.rglob("*") if file.is_file() and token in file.read_bytes()]
     assert holding == []
     assert Path(sales.workspace.home / "sharing.key").stat().st_mode & 0o077 == 0
+
+
+def test_what_the_owner_of_the_share_may_no_longer_read_is_refused(sales: Sales, acme: Partner):
+    name = sales.make("guarded", "AS SELECT 1 AS id")
+    assert acme.read(name) == [(1,)]
+    sales.client.shares.update("sales", owner="nobody@local")
+    try:
+        assert refusal(acme.query(name)) == (403, "PERMISSION_DENIED")
+        sales.sql("GRANT USE CATALOG ON CATALOG m TO `nobody@local`")
+        sales.sql("GRANT USE SCHEMA ON SCHEMA m.s TO `nobody@local`")
+        sales.sql("GRANT SELECT ON TABLE m.s.guarded TO `nobody@local`")
+        assert acme.read(name) == [(1,)]
+    finally:
+        sales.client.shares.update("sales", owner=sales.workspace.owner)

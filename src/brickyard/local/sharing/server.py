@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brickyard.kernel.clock import Clock, system_clock
-from brickyard.local.api.errors import ApiError, invalid
-from brickyard.local.catalog.model import Table, TableType
+from brickyard.local.api.errors import ApiError, denied, invalid
+from brickyard.local.catalog.model import CatalogError, Table, TableType
 from brickyard.local.catalog.store import CatalogStore
 from brickyard.local.sharing import changes, filters, ndjson, negotiation, prune, versions, visible
 from brickyard.local.sharing.access import Directory, granted_share
 from brickyard.local.sharing.audit import Row
 from brickyard.local.sharing.changes import Bounds, Commit
 from brickyard.local.sharing.files import Links
-from brickyard.local.sharing.model import Recipient
+from brickyard.local.sharing.model import Recipient, Share, SharedObject
 from brickyard.local.sharing.ndjson import Entry, Line, Lines
+from brickyard.local.sharing.shareable import table_path
 from brickyard.local.sharing.visible import SharedTable
 from brickyard.local.sql.delta import log
 from brickyard.local.sql.delta.log import Action, Snapshot
@@ -31,12 +32,14 @@ if TYPE_CHECKING:
 class Server:
     """What the open protocol is answered from; *audit* takes rows of `system.access.audit`.
 
+    *check* raises CatalogError or ApiError when an object of a share is gone or the share's owner may no longer read it.
     *views* is called when a view is first read: it brings the SQL engine.
     """
 
     metastore: str
     directory: Directory
     catalog: CatalogStore
+    check: Callable[[Share, SharedObject], None]
     links: Links
     views: Callable[[], Views]
     audit: Callable[[Row], None]
@@ -46,8 +49,17 @@ class Server:
         """A table that a recipient may read, or raise ApiError."""
         found = visible.find(granted_share(self.directory, reader.recipient, share), self.catalog, schema, name)
         table = visible.catalog_table(found, self.catalog)
+        self._check_owner(found)
         is_view = table.table_type is TableType.VIEW
         return Opened(found, self._view_path(reader, found, table) if is_view else _delta_path(table), is_view)
+
+    def _check_owner(self, found: SharedTable) -> None:
+        try:
+            self.check(found.share, found.entry)
+        except (ApiError, CatalogError) as error:
+            raise denied(
+                f"The owner of share '{found.share.name}' may not read '{found.full_name}' any more."
+            ) from error
 
     def _view_path(self, reader: Reader, found: SharedTable, view: Table) -> Path:
         return self.views().table(view, found.share.owner, reader.recipient.properties)
@@ -226,4 +238,4 @@ def _figures(version: int, lines: Lines, files: Sequence[Action]) -> dict[str, o
 def _delta_path(table: Table) -> Path:
     if table.data_source_format != "DELTA" or table.storage_location is None:
         raise ApiError(400, "INVALID_STATE", f"'{table.name}' is not a Delta table and cannot be read by recipients.")
-    return Path(table.storage_location)
+    return table_path(table)

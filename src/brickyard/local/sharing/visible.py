@@ -9,17 +9,8 @@ from brickyard.local.api.errors import ApiError
 from brickyard.local.catalog.model import DoesNotExist, Table
 from brickyard.local.catalog.store import CatalogStore
 from brickyard.local.sharing.model import ObjectType, Share, SharedObject
+from brickyard.local.sharing.shareable import TABLE_LIKE
 from brickyard.local.sharing.store import exposed_name
-
-_TABLES = frozenset(
-    {
-        ObjectType.TABLE,
-        ObjectType.VIEW,
-        ObjectType.MATERIALIZED_VIEW,
-        ObjectType.STREAMING_TABLE,
-        ObjectType.FOREIGN_TABLE,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +45,7 @@ def tables(share: Share, catalog: CatalogStore) -> list[SharedTable]:
 def schemas(share: Share, catalog: CatalogStore) -> list[str]:
     """The names of the schemas of a share, in order; a schema without a table is one as well."""
     names = [table.schema for table in tables(share, catalog)]
-    names += [_schema_name(entry) for entry in share.objects if entry.object_type is ObjectType.SCHEMA]
+    names += [exposed_name(entry) for entry in share.objects if entry.object_type is ObjectType.SCHEMA]
     return sorted({name.lower(): name for name in reversed(names)}.values(), key=str.lower)
 
 
@@ -82,7 +73,7 @@ def not_found(what: str) -> ApiError:
 
 def _single(share: Share) -> Iterator[SharedTable]:
     for entry in share.objects:
-        if entry.object_type in _TABLES:
+        if entry.object_type in TABLE_LIKE:
             schema, _, name = exposed_name(entry).partition(".")
             yield SharedTable(share, schema, name, _key(entry.name), entry)
 
@@ -92,7 +83,7 @@ def _of_schemas(share: Share, catalog: CatalogStore) -> Iterator[SharedTable]:
         if entry.object_type is ObjectType.SCHEMA:
             for table in _children(entry, catalog):
                 yield SharedTable(
-                    share, _schema_name(entry), table.name, (table.catalog, table.schema, table.name), entry
+                    share, exposed_name(entry), table.name, (table.catalog, table.schema, table.name), entry
                 )
 
 
@@ -102,10 +93,6 @@ def _children(entry: SharedObject, catalog: CatalogStore) -> list[Table]:
         return catalog.tables(source, schema)
     except DoesNotExist:  # the schema was dropped: the share shows none of its tables
         return []
-
-
-def _schema_name(entry: SharedObject) -> str:
-    return entry.shared_as or entry.name.partition(".")[2]
 
 
 def _key(name: str) -> tuple[str, str, str]:
