@@ -156,3 +156,15 @@ def test_nothing_is_read_without_the_right_to(bench, schema):
     made = reader.pipelines.create(name=f"reads {schema}", catalog="main", schema=schema, libraries=library).pipeline_id
     update = bench.reached(made, reader.pipelines.start_update(made).update_id, {"FAILED", "COMPLETED"})
     assert (update.state.value, "SELECT" in bench.client.pipelines.get(made).cause) == ("FAILED", True)
+
+
+def test_what_a_pipeline_made_says_so_in_the_catalog(bench, schema):
+    code = f"{HEAD}\n@dlt.table\ndef copy():\n    return dlt.read_stream('src')\n@dlt.table\ndef view():\n    return dlt.read('copy')\n"
+    pipeline = bench.pipeline(code, schema)
+    bench.completed(pipeline)
+    found = [bench.client.tables.get(f"main.{schema}.{name}") for name in ("copy", "view", "src")]
+    assert [(table.table_type.value, table.pipeline_id) for table in found] == [
+        ("STREAMING_TABLE", pipeline),
+        ("MATERIALIZED_VIEW", pipeline),
+        ("MANAGED", None),
+    ]

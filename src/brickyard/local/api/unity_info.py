@@ -8,6 +8,7 @@ from datetime import datetime
 
 from brickyard.local.api.routes import JsonObject
 from brickyard.local.catalog.model import (
+    PIPELINE_ID,
     Catalog,
     Column,
     Function,
@@ -69,6 +70,8 @@ def table_info(table: Table, metastore_id: str, *, columns: bool = True, propert
         "metastore_id": metastore_id,
         **stamp_info(table, properties=properties),
     }
+    if PIPELINE_ID in table.properties:
+        info["pipeline_id"] = table.properties[PIPELINE_ID]
     if columns:
         info["columns"] = [column_info(c, table.partition_columns) for c in table.columns]
     if table.table_type is TableType.VIEW:
@@ -79,7 +82,7 @@ def table_info(table: Table, metastore_id: str, *, columns: bool = True, propert
 def table_type(table: Table) -> str:
     """The type of a table as seen through its catalog: tables of a foreign one are FOREIGN."""
     foreign = table.read_only and table.table_type is not TableType.VIEW
-    return "FOREIGN" if foreign else table.table_type.value
+    return "FOREIGN" if foreign else table.shown_type
 
 
 def column_info(column: Column, partition_columns: Sequence[str] = ()) -> JsonObject:

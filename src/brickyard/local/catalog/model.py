@@ -28,6 +28,9 @@ class CatalogType(StrEnum):
     INTERNAL = "INTERNAL_CATALOG"  # hive_metastore
 
 
+PIPELINE_KIND, PIPELINE_ID = "pipelines.kind", "pipelines.pipelineId"
+
+
 class TableType(StrEnum):
     """What a row of the table list is."""
 
@@ -169,6 +172,11 @@ class Table(Stamp):
     def full_name(self) -> str:
         """`catalog.schema.name`, unquoted as Unity Catalog writes it."""
         return ".".join(self.key)
+
+    @property
+    def shown_type(self) -> str:
+        """The table type, for what a pipeline made STREAMING_TABLE or MATERIALIZED_VIEW."""
+        return self.properties.get(PIPELINE_KIND, self.table_type.value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,12 +38,13 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Where a flow writes; *committed* runs the write together with its checkpoint."""
+    """Where a flow writes; *committed* runs the write with its checkpoint, *marks* are properties of the table."""
 
     spark: PipelineSession
     dataset: Dataset
     target: str
     committed: Callable[[Callable[[], Written]], Written]
+    marks: Mapping[str, str]
 
 
 def empty(spark: PipelineSession, target: str) -> None:
@@ -57,7 +58,7 @@ def replace_all(job: Job, frame: Any) -> Written:
     view = job.spark.view(frame)
     if _fits(job, view):
         return job.committed(lambda: _insert(job, f"INSERT OVERWRITE {job.target} BY NAME SELECT * FROM {view}"))
-    create = f"CREATE OR REPLACE TABLE {job.target}{_layout(job.dataset)} AS SELECT * FROM {view}"
+    create = f"CREATE OR REPLACE TABLE {job.target}{_layout(job)} AS SELECT * FROM {view}"
     return job.committed(lambda: _insert(job, create))
 
 
@@ -90,7 +91,7 @@ def apply_changes(job: Job, frame: Any, cdc: AutoCdc) -> Written:
 def _ensure(job: Job, view: str) -> None:
     """Make the target, or add the columns that it lacks."""
     if not job.spark.catalog.tableExists(job.target):
-        create = f"CREATE TABLE {job.target}{_layout(job.dataset)} AS SELECT * FROM {view} WHERE FALSE"
+        create = f"CREATE TABLE {job.target}{_layout(job)} AS SELECT * FROM {view} WHERE FALSE"
         job.spark.plain(create)
         return
     known = {name.lower() for name in job.spark.plain(f"SELECT * FROM {job.target}").columns}
@@ -108,14 +109,13 @@ def _fits(job: Job, view: str) -> bool:
     return [(f.name, f.dataType) for f in old.fields] == [(f.name, f.dataType) for f in new.fields]
 
 
-def _layout(dataset: Dataset) -> str:
+def _layout(job: Job) -> str:
+    dataset, properties = job.dataset, {**job.dataset.properties, **job.marks}
     text = f" PARTITIONED BY ({', '.join(map(quote, dataset.partition_columns))})" if dataset.partition_columns else ""
     if dataset.comment:
         text += f" COMMENT {_literal(dataset.comment)}"
-    if dataset.properties:
-        pairs = ", ".join(f"{_literal(k)} = {_literal(v)}" for k, v in dataset.properties.items())
-        text += f" TBLPROPERTIES ({pairs})"
-    return text
+    pairs = ", ".join(f"{_literal(k)} = {_literal(v)}" for k, v in properties.items())
+    return f"{text} TBLPROPERTIES ({pairs})"
 
 
 def _literal(text: str) -> str:

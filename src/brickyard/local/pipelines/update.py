@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from brickyard.kernel.names import quote
+from brickyard.local.catalog.model import PIPELINE_ID, PIPELINE_KIND
 from brickyard.local.kernel.control import NotServed
 from brickyard.local.kernel.server import Server
 from brickyard.local.pipelines import apply
@@ -181,7 +182,8 @@ class Updater:
                 raise TypeError(f"The function of the flow '{flow.name}' returned no DataFrame.")
             checked, self._metrics[flow.name] = self._expected(frame, dataset, flow)
             kind = _kind(dataset, flow, streamed=bool(state.versions))
-            job = apply.Job(self.spark, dataset, quoted(target), self._writer(flow, target, kind, state))
+            marks = {PIPELINE_ID: self.order.pipeline_id, PIPELINE_KIND: kind.value}
+            job = apply.Job(self.spark, dataset, quoted(target), self._writer(flow, target, kind, state), marks)
             if kind is Kind.MATERIALIZED_VIEW:
                 return apply.replace_all(job, checked)
             if state.versions and not state.news:

@@ -49,7 +49,7 @@ def _tables(store: CatalogStore, catalog: Catalog) -> Iterator[Row]:
         type_ = (
             "FOREIGN"
             if catalog.catalog_type is CatalogType.FOREIGN and t.table_type is not TableType.VIEW
-            else t.table_type.value
+            else t.shown_type
         )
         is_view = t.table_type is TableType.VIEW
         format_ = "VIEW" if is_view else t.data_source_format
