@@ -37,7 +37,8 @@ def note(
 ) -> None:
     """Add a line: who did what to which entity, with the values that changed."""
     values = {"entity_type": entity, "entity_id": entity_id, "action": action, "performed_by": by[:255]}
-    tx.execute(sa.insert(audit_trail).values(**values, old_values=_json(old), new_values=_json(new)))
+    line = sa.insert(audit_trail).values(**values, old_values=_json(old), new_values=_json(new))
+    tx.execute(line.values(timestamp=sa.func.clock_timestamp()))
 
 
 def seal(
@@ -51,8 +52,8 @@ def seal(
     after: Json | None = None,
     detail: Json | None = None,
 ) -> chain.Head:
-    """Append one event to the house's chain, with a digest of the lines of this transaction; call it last."""
-    lines = tx.execute(sa.select(audit_trail).where(audit_trail.c.timestamp == sa.func.now())).mappings().all()
+    """Append one event to the house's chain, with a digest of the lines since this transaction began; call it last."""
+    lines = tx.execute(sa.select(audit_trail).where(audit_trail.c.timestamp >= sa.func.now())).mappings().all()
     trail = {"trail": {"lines": sorted(str(line["audit_id"]) for line in lines), "digest": _digest(lines)}}
     told = {**(detail or {}), **(trail if lines else {})}
     return chain.record(
