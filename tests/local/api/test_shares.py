@@ -6,14 +6,16 @@ import json
 import re
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.errors import BadRequest, DatabricksError, NotFound, PermissionDenied
+from databricks.sdk.errors import BadRequest, DatabricksError, NotFound, PermissionDenied, ResourceAlreadyExists
 from databricks.sdk.service.catalog import PermissionsChange as CatalogChange
 from databricks.sdk.service.catalog import Privilege
 from databricks.sdk.service.iam import ComplexValue
@@ -55,6 +57,10 @@ def said(error: DatabricksError) -> str:
 
 def add(name: str) -> SharedDataObjectUpdate:
     return SharedDataObjectUpdate(ADD, SharedDataObject(name, data_object_type=SharedDataObjectDataObjectType.TABLE))
+
+
+def remove(name: str) -> SharedDataObjectUpdate:
+    return replace(add(name), action=SharedDataObjectUpdateAction.REMOVE)
 
 
 def grant(recipient: str, privilege: str = "SELECT") -> list[PermissionsChange]:
@@ -387,3 +393,41 @@ def _timed(ask: Callable[[], int]) -> tuple[float, int]:
     began = time.perf_counter()
     found = ask()
     return time.perf_counter() - began, found
+
+
+def test_of_many_who_change_a_share_at_once_nobody_overwrites_another(workspace: LocalWorkspace):
+    names = tables(workspace, 81)
+    workspace.client().shares.create("s")
+
+    def add_ten_and_one(start: int) -> bool:
+        """Ten tables of its own and one that the others add too: all of them or, for all but the first, none."""
+        try:
+            workspace.client().shares.update(
+                "s", updates=[add(name) for name in [*names[start : start + 10], names[80]]]
+            )
+        except ResourceAlreadyExists:
+            return False
+        workspace.client().shares.update("s", updates=[remove(names[80])])
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(add_ten_and_one, range(0, 80, 10)))
+    there = {one.name for one in workspace.client().shares.get("s", include_shared_data=True).objects or []}
+    assert any(done)
+    assert there == {name for i, name in enumerate(names[:80]) if done[i // 10]}
+
+
+def test_shares_grants_and_tokens_outlive_a_restart(tmp_path: Path):
+    with LocalWorkspace(tmp_path / "w") as first:
+        client = first.client()
+        client.shares.create("s")
+        link = client.recipients.create("r", TOKEN).activation_url or ""
+        client.shares.update_permissions("s", changes=grant("r"))
+        bearer = client.recipient_activation.retrieve_token(link).bearer_token or ""
+    with LocalWorkspace(tmp_path / "w") as second:
+        assert [share.name for share in second.parts.sharing.granted("r")] == ["s"]
+        known = second.parts.sharing.recipient_of(bearer)
+        assert known is not None
+        assert known[0].name == "r"
+        with pytest.raises(NotFound):
+            second.client().recipient_activation.retrieve_token(link.rpartition("=")[2])
