@@ -5,12 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from brickyard.settings import Settings
-from brickyard.share.api import health, recipients, shares, workflow
+from brickyard.share.api import catalogs, health, metrics, pipelines, recipients, schedules, shares, workflow
 from brickyard.share.api.measures import measured
 
 __all__ = ["measured", "routes"]
 
 _PREFIXES = ("", "/api")
+_DIRECT = tuple(part.router for part in (health, catalogs, recipients, shares, pipelines, schedules, metrics))
 
 
 def routes(settings: Settings) -> tuple[APIRouter, ...]:
