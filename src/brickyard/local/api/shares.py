@@ -260,7 +260,7 @@ def _object_info(one: SharedObject, unreadable: bool) -> JsonObject:
     if one.object_type in _WITH_VERSIONS:
         info["history_data_sharing_status"] = "ENABLED" if one.history else "DISABLED"
         info["cdf_enabled"] = one.cdf_enabled or one.history
-    if one.object_type is ObjectType.TABLE:
+    if one.object_type in _WITH_VERSIONS - {ObjectType.SCHEMA, ObjectType.FOREIGN_TABLE}:
         info["start_version"] = one.start_version
     if one.partitions:
         info["partitions"] = [{"values": [_condition_info(v) for v in partition]} for partition in one.partitions]

@@ -104,7 +104,8 @@ class Shareable:
             _check_only_tables(wanted)
             if wanted.cdf_enabled or (wanted.history and found not in _WITH_HISTORY):
                 raise _invalid(f"'{wanted.name}' is a {_words(found)}: it has no changes or history to share.")
-            return wanted
+            if found not in _WITH_HISTORY:
+                return wanted
         if table.data_source_format != "DELTA":
             raise _invalid(f"'{wanted.name}' is a {table.data_source_format} table; only Delta tables can be shared.")
         _check_partitions(wanted, table)
@@ -134,7 +135,7 @@ def type_of(table: Table) -> ObjectType:
         return ObjectType.VIEW
     if table.read_only:
         return ObjectType.FOREIGN_TABLE
-    return ObjectType.__members__.get(table.table_type.value, ObjectType.TABLE)
+    return ObjectType.__members__.get(table.shown_type, ObjectType.TABLE)
 
 
 def table_path(table: Table) -> Path:
