@@ -117,9 +117,9 @@ class SparkDoor:
     def __call__(self) -> Spark:
         """The session."""
         if self._session is None:
-            from brickyard.local.kernel.spark import Session, connect
+            from brickyard.local.kernel.spark import connect
 
-            self._session = connect(self.server.host, self.server.token, Session)
+            self._session = connect(self.server.host, self.server.token)
         return self._session
 
     def use(self, session: Session) -> None:

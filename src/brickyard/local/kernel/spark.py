@@ -41,8 +41,13 @@ _TYPES = (
 )
 
 
-def connect(host: str, token: str, kind: type[S]) -> S:
-    """Open the session of a notebook or of a pipeline's update and make `delta.tables` importable."""
+def connect(host: str, token: str) -> Session:
+    """Open the session of a notebook and make `delta.tables` importable."""
+    return open_session(host, token, Session)
+
+
+def open_session(host: str, token: str, kind: type[S]) -> S:
+    """Open a session of some kind and make `delta.tables` importable."""
     server = _Workspace(host, token, str(uuid.uuid4()))
     spark = kind(server)
     _install(spark)

@@ -10,7 +10,7 @@ from brickyard.local.kernel.control import CellFailed
 from brickyard.local.kernel.notebook import Kernel
 from brickyard.local.kernel.process import SparkDoor
 from brickyard.local.kernel.python import failure, run_program
-from brickyard.local.kernel.spark import connect
+from brickyard.local.kernel.spark import open_session
 from brickyard.local.pipelines import statements
 from brickyard.local.pipelines.graph import Door, Graph, install
 from brickyard.local.pipelines.order import Library, UpdateOrder
@@ -21,7 +21,7 @@ from brickyard.local.pipelines.update import Updater, quoted
 def run(order: UpdateOrder, kernel: Kernel, door: SparkDoor, workspace: Path) -> None:
     """Run an update to its end; raises CellFailed for what fails in a library or in a flow."""
     server = kernel.server
-    spark = connect(server.host, server.token, PipelineSession)
+    spark = open_session(server.host, server.token, PipelineSession)
     door.use(spark)
     graph = Graph()
     updater = Updater(order, graph, spark, server)
