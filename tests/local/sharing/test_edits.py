@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickyard.local.catalog.model import (
+    PIPELINE_KIND,
     AlreadyExists,
     Catalog,
     CatalogError,
@@ -48,6 +49,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CatalogStore]:
     made.add(Catalog(name="far", catalog_type=CatalogType.FOREIGN, options={"mirror": "main"}), by=ME)
     for name in ("orders", "items", *(f"t{i}" for i in range(120))):
         made.add(delta_table(home, name), by=ME)
+    for name, kind in (("stream", "STREAMING_TABLE"), ("mat", "MATERIALIZED_VIEW")):
+        made.add(replace(delta_table(home, name), properties={PIPELINE_KIND: kind}), by=ME)
     made.add(replace(delta_table(home, "old"), catalog="hive_metastore", schema="default"), by=ME)
     made.add(Table(catalog="main", schema="s", name="csv", data_source_format="CSV", storage_location="/x"), by=ME)
     for name, text in VIEWS.items():
@@ -123,7 +126,7 @@ def test_an_added_table_carries_its_version_and_who_added_it(shareable: Shareabl
 @pytest.mark.parametrize(
     ("kind", "name"),
     [("VIEW", "main.s.v"), ("SCHEMA", "main.s"), ("VOLUME", "main.s.files"), ("FUNCTION", "main.s.f"),
-     ("FOREIGN_TABLE", "far.s.orders")],
+     ("FOREIGN_TABLE", "far.s.orders"), ("STREAMING_TABLE", "main.s.stream"), ("MATERIALIZED_VIEW", "main.s.mat")],
 )  # fmt: skip
 def test_every_sort_of_object_can_be_shared(shareable: Shareable, kind: str, name: str):
     (one,) = after(shareable, edit("ADD", name, kind)).objects
@@ -137,6 +140,7 @@ def test_every_sort_of_object_can_be_shared(shareable: Shareable, kind: str, nam
         ("TABLE", "main.s.v", "is a view and not a TABLE"),
         ("TABLE", "far.s.orders", "is a foreign table and not a TABLE"),
         ("STREAMING_TABLE", "main.s.orders", "is a table and not a STREAMING_TABLE"),
+        ("TABLE", "main.s.stream", "is a streaming table and not a TABLE"),
         ("VIEW", "far.s.v", "cannot be shared"),
         ("VIEW", "main.s.far_v", "cannot be shared"),
         ("VIEW", "main.s.deep_v", "cannot be shared"),
@@ -182,6 +186,8 @@ def test_what_does_not_exist_is_not_shared(shareable: Shareable, kind: str, name
         edit("ADD", "main.s", "SCHEMA", string_shared_as="a.b"),
         edit("ADD", "main.s.orders", cdf_enabled=True, history=True),
         edit("ADD", "main.s.v", "VIEW", history=True),
+        edit("ADD", "main.s.stream", "STREAMING_TABLE", cdf_enabled=True),
+        edit("ADD", "main.s.stream", "STREAMING_TABLE", partitions=((PartitionValue("region", value="x"),),)),
         edit("ADD", "main.s.files", "VOLUME", cdf_enabled=True),
         edit("ADD", "main.s.orders", start=3),
         edit("ADD", "main.s.orders", start=-1),
