@@ -22,8 +22,8 @@ from databricks.sdk.service.sharing import SharedDataObjectHistoryDataSharingSta
 from delta_sharing.protocol import DeltaSharingProfile, Table
 from delta_sharing.rest_client import DataSharingRestClient
 
-from brickyard.local.sharing.deletion import _B85, _Z85
 from brickyard.local.sql.delta import log
+from brickyard.local.sql.delta.vectors import B85, Z85
 
 from .conftest import Partner, Sales, lines, path_of, refusal
 
@@ -236,7 +236,7 @@ def deleted(sales: Sales) -> Iterator[str]:
     (file,) = before.files
     vector, identifier = deletion_vector(1), uuid.uuid4()
     (folder / f"deletion_vector_{identifier}.bin").write_bytes(vector)
-    encoded = base64.b85encode(identifier.bytes).translate(bytes.maketrans(_B85, _Z85)).decode()
+    encoded = base64.b85encode(identifier.bytes).translate(bytes.maketrans(B85, Z85)).decode()
     said = {
         "storageType": "u",
         "pathOrInlineDv": encoded,
@@ -255,9 +255,11 @@ def deleted(sales: Sales) -> Iterator[str]:
     sales.remove("m.s.hidden")
 
 
-def test_a_row_that_a_deletion_vector_hides_is_not_read(acme: Partner, deleted: str):
+def test_a_row_that_a_deletion_vector_hides_is_not_read(sales: Sales, acme: Partner, deleted: str):
     assert acme.read(deleted) == [(0,), (2,)]
     assert refusal(acme.query(deleted)) == (400, "INVALID_PARAMETER_VALUE")
+    next(sales.table("hidden").glob("deletion_vector_*.bin")).unlink()
+    assert refusal(acme.query(deleted, DELTA)) == (404, "DATA_LOSS")
 
 
 # --- tables of many commits, large tables -----------------------------------------------------------------------------

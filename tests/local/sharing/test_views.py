@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from .conftest import Partner, Sales, lines, path_of, refusal
@@ -103,6 +105,20 @@ def test_recipients_for_whom_a_view_is_the_same_share_its_rows(sales: Sales, acm
     before = set(folder.iterdir())
     sales.partner("same", region="EU").read(doubled)
     assert set(folder.iterdir()) == before
+
+
+def test_files_to_which_no_link_leads_are_removed(sales: Sales, acme: Partner):
+    sales.sql("CREATE TABLE m.s.base AS SELECT 1 AS id")
+    sales.sql("CREATE VIEW m.s.tidy AS SELECT id FROM m.s.base")
+    sales.add("m.s.tidy", "VIEW")
+    before = set((sales.workspace.home / "sharing").rglob("*.parquet"))
+    acme.read("s.tidy")
+    (first,) = set((sales.workspace.home / "sharing").rglob("*.parquet")) - before
+    sales.sql("INSERT INTO m.s.base VALUES (2)")
+    assert (acme.read("s.tidy"), first.exists()) == ([(1,), (2,)], True)
+    os.utime(first, (0, 0))
+    sales.sql("INSERT INTO m.s.base VALUES (3)")
+    assert (acme.read("s.tidy"), first.exists()) == ([(1,), (2,), (3,)], False)
 
 
 def test_shared_views_are_read_after_a_restart(sales: Sales, acme: Partner, doubled: str):

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from brickyard.local.api.errors import invalid
-from brickyard.local.sharing.deletion import file_of
 from brickyard.local.sharing.files import Link
 from brickyard.local.sharing.negotiation import Agreement, Format
 from brickyard.local.sql.delta.log import Action, Snapshot
+from brickyard.local.sql.delta.vectors import vector_file
 
 Line = dict[str, Any]
 Sign = Callable[[str], Link]
@@ -79,9 +79,9 @@ class Lines:
 
     def _delta_file(self, entry: Entry, link: Link, said: Line) -> Line:
         action: Action = {**entry.action, "path": link.url}
-        vector: Action | None = entry.action.get("deletionVector")
-        if vector and (stored := file_of(vector)) is not None:
-            action["deletionVector"] = {**vector, "storageType": "p", "pathOrInlineDv": self.sign(stored).url}
+        if (stored := vector_file(entry.action)) is not None:
+            absolute = {"storageType": "p", "pathOrInlineDv": self.sign(stored).url}
+            action["deletionVector"] = {**entry.action["deletionVector"], **absolute}
             said = {**said, "deletionVectorFileId": self.agreement.hash(stored)}
         return {**said, "deltaSingleAction": {entry.kind: action}}
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote
 
 from brickyard.local.api.errors import ApiError, invalid
 from brickyard.local.sql.delta import log
 from brickyard.local.sql.delta.log import Action, Snapshot
+from brickyard.local.sql.delta.vectors import files_of
 from brickyard.local.sql.model import SqlError
 
 T = TypeVar("T")
@@ -37,10 +37,10 @@ def data_loss(message: str) -> ApiError:
 
 
 def check_files(path: Path, files: tuple[Action, ...]) -> None:
-    """Raise ApiError when a data file is missing."""
-    for file in files:
-        if not (path / unquote(file["path"])).is_file():
-            raise data_loss(f"the file {file['path']} is missing.")
+    """Raise ApiError when a data file is missing, or the file that says which of its rows are deleted."""
+    for name in (name for file in files for name in files_of(file)):
+        if not (path / name).is_file():
+            raise data_loss(f"the file {name} is missing.")
 
 
 def moment(text: str) -> int:

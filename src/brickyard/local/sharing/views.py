@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -19,6 +21,7 @@ from brickyard.local.api.errors import ApiError
 from brickyard.local.api.tokens import write_private
 from brickyard.local.catalog.model import Table
 from brickyard.local.catalog.store import INFORMATION_SCHEMA, SYSTEM, CatalogStore
+from brickyard.local.sharing.files import LIFETIME
 from brickyard.local.sql.delta import log, write
 from brickyard.local.sql.delta.log import Author, Change
 from brickyard.local.sql.delta.write import Layout
@@ -76,10 +79,20 @@ class Views:
         change = Change("REFRESH", {"view": view.full_name})
         store = write.replace if log.is_table(path) else write.create
         store(path, _AUTHOR, change, Layout(fields, comment=view.comment), rows)
+        _forget_old_files(path)
 
 
 def _select(view: Table) -> str:
     return f"SELECT * FROM {'.'.join(map(quote, view.key))}"
+
+
+def _forget_old_files(path: Path) -> None:
+    """Remove files of older versions to which no link leads any more."""
+    kept = {unquote(file["path"]) for file in log.snapshot(path).files}
+    oldest = time.time() - 2 * LIFETIME.total_seconds()
+    for file in path.glob("*.parquet"):
+        if file.name not in kept and file.stat().st_mtime < oldest:
+            file.unlink()
 
 
 def _tables(text: str) -> list[tuple[str, str, str]] | None:

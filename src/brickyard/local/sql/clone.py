@@ -6,9 +6,9 @@ import os
 import shutil
 import uuid
 from pathlib import Path
-from urllib.parse import unquote
 
 from brickyard.local.sql.delta.log import Action, Author, Change, Snapshot, commit, is_table, snapshot
+from brickyard.local.sql.delta.vectors import files_of
 from brickyard.local.sql.delta.write import highest_protocol, removals
 
 METRICS = (
@@ -67,11 +67,7 @@ def _metrics(source: Snapshot, removed: tuple[Action, ...], shallow: bool) -> di
 
 
 def _link(source: Path, target: Path, file: Action) -> None:
-    names = [unquote(file["path"])]
-    vector = file.get("deletionVector")
-    if vector and vector["storageType"] == "u":
-        names.append(_vector_file(vector["pathOrInlineDv"]))
-    for name in names:
+    for name in files_of(file):
         _link_file(source / name, target / name)
 
 
@@ -84,19 +80,3 @@ def _link_file(source: Path, target: Path) -> None:
         return
     except OSError:
         shutil.copyfile(source, target)
-
-
-_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
-
-
-def _vector_file(encoded: str) -> str:
-    """The file of a deletion vector: a prefix and a UUID in Z85."""
-    prefix, digits = encoded[:-20], encoded[-20:]
-    data = b""
-    for at in range(0, 20, 5):
-        number = 0
-        for character in digits[at : at + 5]:
-            number = number * 85 + _ALPHABET.index(character)
-        data += number.to_bytes(4, "big")
-    name = f"deletion_vector_{uuid.UUID(bytes=data)}.bin"
-    return f"{prefix}/{name}" if prefix else name
