@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeVar
 
 from brickyard.kernel.clock import Clock, system_clock
@@ -37,6 +38,7 @@ CREATE TABLE IF NOT EXISTS share_grants (
 CREATE INDEX IF NOT EXISTS share_grants_of ON share_grants (recipient);
 """
 LIMITS: Mapping[type, int] = {Share: 1000, Recipient: 5000, Provider: 1000}  # of one metastore
+_CACHED = 4096  # objects of shares, most of them below a kilobyte
 S = TypeVar("S", Share, Recipient, Provider)
 Row = Share | Recipient | Provider
 
@@ -218,7 +220,7 @@ class SharingStore:
 
     def _filled(self, share: Share) -> Share:
         rows = self.database.rows("SELECT document FROM shared_objects WHERE share = ? ORDER BY position", (share.id,))
-        return replace(share, objects=tuple(decode(SharedObject, row["document"]) for row in rows))
+        return replace(share, objects=tuple(_object(row["document"]) for row in rows))
 
     def _save_parts(self, row: Row) -> None:
         match row:
@@ -230,7 +232,7 @@ class SharingStore:
     def _save_objects(self, share: str, objects: Iterable[SharedObject]) -> None:
         rows = self.database.rows("SELECT identity, document FROM shared_objects WHERE share = ?", (share,))
         stored = {row["identity"]: row["document"] for row in rows}
-        wanted = {identity(one): encode(one) for one in objects}
+        wanted = {identity(one): _document(one) for one in objects}
         for key in stored.keys() - wanted.keys():
             self.database.execute("DELETE FROM shared_objects WHERE share = ? AND identity = ?", (share, key))
         for key, document in wanted.items():
@@ -291,6 +293,17 @@ def exposed_name(shared: SharedObject) -> str:
 def identity(shared: SharedObject) -> str:
     """What tells an object of a share from the others; a table may be in a share twice, under different names."""
     return f"{shared.object_type}:{shared.name}:{exposed_name(shared)}".lower()
+
+
+@lru_cache(maxsize=_CACHED)
+def _object(document: str) -> SharedObject:
+    """Read an object of a share; a share of 1,000 is read and written for every change of one of them."""
+    return decode(SharedObject, document)
+
+
+@lru_cache(maxsize=_CACHED)
+def _document(one: SharedObject) -> str:
+    return encode(one)
 
 
 def _bare(row: Row) -> Row:
