@@ -52,7 +52,8 @@ def get(pipelines: Pipelines, call: Call) -> Answer:
 @router.on("GET", _BASE, operation="pipelines.list_pipelines")
 def list_(pipelines: Pipelines, call: Call) -> Answer:
     """List pipelines; the filter is `name LIKE 'pattern'` or `notebook LIKE 'path'` with the wildcards `%` and `_`."""
-    found = [p for p in pipelines.store.pipelines() if _selected(p, call.query.get("filter", ""))]
+    selected = _selector(call.query.get("filter", ""))
+    found = [p for p in pipelines.store.pipelines() if selected(p)]
     field, _, way = call.query.get("order_by", "id asc").partition(" ")
     if field not in ("id", "name") or way.lower() not in ("", "asc", "desc"):
         raise invalid("order_by must be id or name, with asc or desc.")
@@ -255,14 +256,14 @@ def _iso(at: int) -> str:
 # filters and pages
 
 
-def _selected(pipeline: Pipeline, text: str) -> bool:
+def _selector(text: str) -> Callable[[Pipeline], bool]:
     if not text.strip():
-        return True
+        return lambda _: True
     found = _LIKE.match(text)
     if found is None:
         raise invalid(f"Invalid filter {text!r}: use name LIKE 'pattern' or notebook LIKE 'path'.")
-    like = _like(found[2].replace("''", "'"))
-    return any(like.fullmatch(value) for value in _VALUES[found[1].lower()](pipeline))
+    like, values = _like(found[2].replace("''", "'")), _VALUES[found[1].lower()]
+    return lambda pipeline: any(like.fullmatch(value) for value in values(pipeline))
 
 
 _VALUES: dict[str, Callable[[Pipeline], list[str]]] = {
