@@ -94,9 +94,7 @@ def _differences(tx: sa.Connection, name: str) -> Iterator[Problem]:
 
 def _type(column: sa.Column[Any]) -> str:
     text = column.type.compile(dialect=op.get_bind().dialect).lower()
-    long = {"varchar": "character varying", "timestamp with time zone": "timestamp with time zone"}
-    name, _, size = text.partition("(")
-    return long.get(name, name) + (f"({size}" if size else "") + ("" if column.nullable else " not null")
+    return text.replace("varchar(", "character varying(") + ("" if column.nullable else " not null")
 
 
 def _columns(tx: sa.Connection, name: str) -> dict[str, str]:
@@ -111,22 +109,22 @@ def _columns(tx: sa.Connection, name: str) -> dict[str, str]:
 
 
 def _doubles(tx: sa.Connection, table: sa.Table) -> Iterator[Problem]:
-    for index in _unique(table):
-        columns = [column.name for column in index.columns]
-        condition = index.dialect_options["postgresql"]["where"]
-        where = f" WHERE {condition.text}" if condition is not None else ""
-        names = ", ".join(columns)
-        doubled = f"SELECT count(*) FROM (SELECT 1 FROM {table.fullname}{where} GROUP BY {names} HAVING count(*) > 1) AS twice"
-        times = tx.scalar(sa.text(doubled))
+    for columns, where in _unique(table):
+        grouped = f"SELECT 1 FROM {table.fullname} WHERE {where} GROUP BY {columns} HAVING count(*) > 1"
+        times = tx.scalar(sa.text(f"SELECT count(*) FROM ({grouped}) AS doubled"))
         if times:
-            yield Problem(f"{times} value(s) of ({names}) stand in more than one row{where.lower()}", table.fullname)
+            yield Problem(f"{times} value(s) of ({columns}) stand in more than one row where {where}", table.fullname)
 
 
-def _unique(table: sa.Table) -> Iterator[sa.Index]:
-    yield from (index for index in table.indexes if index.unique)
+def _unique(table: sa.Table) -> Iterator[tuple[str, str]]:
+    """Yield the columns of everything unique, and the condition under which they are."""
+    for index in table.indexes:
+        if index.unique:
+            where = index.dialect_options["postgresql"]["where"]
+            yield ", ".join(column.name for column in index.columns), "true" if where is None else str(where)
     for constraint in table.constraints:
         if isinstance(constraint, sa.UniqueConstraint):
-            yield sa.Index(None, *constraint.columns, unique=True, _table=None)
+            yield ", ".join(column.name for column in constraint.columns), "true"
 
 
 def _adopt(tx: sa.Connection, table: sa.Table) -> None:
@@ -137,10 +135,16 @@ def _adopt(tx: sa.Connection, table: sa.Table) -> None:
         if isinstance(constraint, sa.UniqueConstraint):
             tx.execute(AddConstraint(constraint))
         elif isinstance(constraint, sa.CheckConstraint):
-            name, test = constraint.name, constraint.sqltext
-            tx.execute(sa.text(f"ALTER TABLE {table.fullname} ADD CONSTRAINT {name} CHECK ({test}) NOT VALID"))
+            _check(tx, table, constraint)
     for index in table.indexes:
         tx.execute(CreateIndex(index, if_not_exists=True))
+
+
+def _check(tx: sa.Connection, table: sa.Table, constraint: sa.CheckConstraint) -> None:
+    test = constraint.sqltext
+    fails = tx.scalar(sa.text(f"SELECT EXISTS (SELECT 1 FROM {table.fullname} WHERE NOT ({test}))"))
+    only_new = " NOT VALID" if fails else ""
+    tx.execute(sa.text(f"ALTER TABLE {table.fullname} ADD CONSTRAINT {constraint.name} CHECK ({test}){only_new}"))
 
 
 # ── the tables ───────────────────────────────────────────────────────────────────────────────────────────────────────
