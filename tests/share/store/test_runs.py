@@ -18,7 +18,7 @@ from brickyard.share.model.current import Claim
 from brickyard.share.model.pack import Strategy
 from brickyard.share.model.runs import PackStatus, RequestStatus, RunKind, RunStatus, StepStatus
 from brickyard.share.model.steps import CreateShare, Grant
-from brickyard.share.store import claims, leases, packs, runs, steps
+from brickyard.share.store import audit, claims, leases, packs, runs, steps
 from brickyard.share.tables import requests, share_packs
 
 LATER = NOW + timedelta(seconds=5)
@@ -247,6 +247,44 @@ def test_runs_that_want_the_same_take_turns_and_none_is_forgotten(metadata: Meta
         list(pool.map(follow, names))
     with metadata.read() as tx:
         assert runs.counts(tx) == {RunStatus.COMPLETED: 8}
+
+
+def test_uploads_and_workers_of_one_pack_never_wait_for_each_other_in_a_ring(metadata: Metadata):
+    pack_id = begin(metadata, "first").pack_id
+
+    def upload(number: int) -> None:
+        with metadata.transaction() as tx:
+            given = pack(shares=("sales", f"s{number}"))
+            saved = packs.save(tx, given, by="ada@acme.com", strategy=Strategy.UPDATE)
+            runs.supersede(tx, saved.pack_id, saved.version, NOW)
+            about: dict[str, Any] = {"pack_id": saved.pack_id, "version": saved.version}
+            about["request_id"] = saved.request_id
+            runs.create(tx, f"run{number}", RunKind.APPLY, at=NOW, by="ada", workspace=HOST, **about)
+            audit.seal(tx, at=NOW, actor="ada", action="SubmitPack", subject=str(saved.pack_id))
+
+    def work(_: int) -> None:
+        with metadata.read() as tx:
+            open_runs = runs.listed(tx, statuses=(RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING))
+        for run in open_runs[:2]:
+            with metadata.transaction() as tx:
+                if runs.start(tx, run.id, NOW).status.final:
+                    continue
+                if leases.take(tx, run.id, ("share:sales",), NOW):
+                    runs.move(tx, run.id, RunStatus.WAITING, NOW)
+                    continue
+            with metadata.transaction() as tx:
+                runs.progress(tx, run.id, NOW, 1, 1, "grant")
+            with metadata.transaction() as tx:
+                runs.finish(tx, run.id, RunStatus.COMPLETED, NOW)
+                audit.seal(tx, at=NOW, actor="service", action="FinishRun", subject=run.id)
+
+    with ThreadPoolExecutor(10) as pool:
+        asked = [pool.submit(job, number) for number in range(30) for job in (upload, work)]
+        for one in asked:
+            one.result()
+    with metadata.read() as tx:
+        assert packs.get(tx, pack_id).version == 31
+        assert audit.verify(tx) == ()
 
 
 # ── the database's own guards ────────────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -327,6 +328,7 @@ def _described() -> sa.Select[Any]:
     return sa.select(versions.c.version).where(same).correlate(share_packs)
 
 
+@cache
 def _records() -> sa.Select[*tuple[Any, ...]]:
     """Select current versions with the time of the first one, of the last event, and the newest run."""
     first = share_packs.alias("first")
