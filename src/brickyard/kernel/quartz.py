@@ -91,7 +91,7 @@ class Quartz:
         """
         local = moment.replace(tzinfo=None, fold=0)
         for day in self._days_from(local.date()):
-            for at in self._times():
+            for at in self._times(local.time() if day == local.date() else time.min):
                 found = datetime.combine(day, at).replace(tzinfo=moment.tzinfo)
                 if found.replace(tzinfo=None) > local and _happens(found, moment):
                     return found
@@ -106,10 +106,11 @@ class Quartz:
         for month in sorted(self.months):
             yield from (date(year, month, day) for day in _matching(self.days, year, month))
 
-    def _times(self) -> Iterator[time]:
-        for hour in self.hours:
+    def _times(self, first: time) -> Iterator[time]:
+        for hour in (hour for hour in self.hours if hour >= first.hour):
             for minute in self.minutes:
-                yield from (time(hour, minute, second) for second in self.seconds)
+                if (hour, minute) >= (first.hour, first.minute):
+                    yield from (time(hour, minute, second) for second in self.seconds)
 
 
 def parse(text: str) -> Quartz:
