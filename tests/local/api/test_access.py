@@ -114,7 +114,7 @@ def test_the_default_warehouse_stays_as_it_is(workspace: LocalWorkspace):
     [
         ("GET", "/api/2.0/nothing", 404, "ENDPOINT_NOT_FOUND"),
         ("GET", "/api/2.0/repos", 501, "NOT_IMPLEMENTED"),
-        ("POST", "/api/2.1/unity-catalog/shares", 501, "NOT_IMPLEMENTED"),
+        ("POST", "/api/2.1/unity-catalog/external-locations", 501, "NOT_IMPLEMENTED"),
         ("GET", "/api/2.2/jobs/get?job_id=1", 400, "INVALID_PARAMETER_VALUE"),
         ("GET", "/api/2.2/jobs/get?job_id=one", 400, "INVALID_PARAMETER_VALUE"),
         ("GET", "/api/2.0/workspace/get-status", 400, "INVALID_PARAMETER_VALUE"),
