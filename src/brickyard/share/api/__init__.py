@@ -11,19 +11,17 @@ from brickyard.share.api.measures import measured
 __all__ = ["measured", "routes"]
 
 _PREFIXES = ("", "/api")
-_DIRECT = tuple(part.router for part in (health, catalogs, recipients, shares, pipelines, schedules, metrics))
+_DIRECT = (
+    *(part.router for part in (health, catalogs, recipients, shares, pipelines, schedules, metrics)),
+    schedules.of_pipelines,
+)
 
 
 def routes(settings: Settings) -> tuple[APIRouter, ...]:
     """Return the routes; without `enable_workflow` those of the workflow do not exist and nothing else changes."""
-    parts = [
-        health.router,
-        recipients.router,
-        shares.router,
-        *((workflow.contract, workflow.router) if settings.enable_workflow else ()),
-    ]
+    workflows = (workflow.contract, workflow.router) if settings.enable_workflow else ()
     everything = APIRouter()
     for prefix in _PREFIXES:
-        for part in parts:
+        for part in (*_DIRECT, *workflows):
             everything.include_router(part, prefix=prefix)
     return (everything,)
