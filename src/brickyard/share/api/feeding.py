@@ -9,6 +9,7 @@ from fastapi import Path
 
 from brickyard.kernel.errors import Conflict, NotFound
 from brickyard.share.model.current import PipelineSettings, PipelineState, ScheduleSettings, ScheduleState
+from brickyard.share.observe.recipients import MARK
 from brickyard.workspace import translated
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def _state(found: GetPipelineResponse) -> PipelineState:
         id=found.pipeline_id or "",
         settings=_settings(found.name or "", found.spec),
         owner=found.run_as_user_name or found.creator_user_name or "",
+        mark=((found.spec.configuration if found.spec else None) or {}).get(MARK),
     )
 
 
@@ -105,8 +107,9 @@ def _schedule(job: Job, pipeline: str) -> ScheduleState | None:
             timezone=cron.timezone_id,
             paused=cron.pause_status is not None and cron.pause_status.value == "PAUSED",
             notifications=tuple(sorted(set((mails.on_failure if mails else None) or ()))),
-            tags=dict(settings.tags or {}),
+            tags={key: value for key, value in (settings.tags or {}).items() if key != MARK},
             description=settings.description or "",
         ),
         other_tasks=len(settings.tasks or ()) > 1,
+        mark=(settings.tags or {}).get(MARK),
     )

@@ -35,7 +35,7 @@ class Layout(StrEnum):
     C = "C"
 
 
-_PARTLY, _GUARD, _PLATFORM, _FINDINGS = 5, 4, 3, 1
+_PARTLY, _GUARD, _PLATFORM = 5, 4, 3
 
 
 def sample(
@@ -95,7 +95,7 @@ def apply(
 ) -> None:
     """Plan a pack, do it, and wait for its end.
 
-    Example: brickyard share apply pack.yaml --plan-hash 3f2a… --verify
+    Example: brickyard share apply pack.yaml --plan-hash 3f2a…
     """
     from brickyard.share.cli import files
 
