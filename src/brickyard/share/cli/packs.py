@@ -75,9 +75,8 @@ def plan(
     from brickyard.share import flow, report
     from brickyard.share.cli import files
 
-    context = ctx.obj.context()
-    sent = _upload(context, pack.name, files.read(pack), compat=compat, adopt=adopt, replace=replace)
-    made = flow.preview(context, sent)
+    sent = _upload(pack.name, files.read(pack), compat=compat, adopt=adopt, replace=replace)
+    made = flow.preview(ctx.obj.context(), sent)
     emit(report.plan_document(made), output(ctx), lambda: report.plan_text(made, colour=coloured()))
     raise typer.Exit(_GUARD if made.refusals else 0)
 
@@ -99,12 +98,12 @@ def apply(
     """
     from brickyard.share.cli import files
 
-    context = house(ctx)
     if files.is_batch(pack):
-        _all(ctx, context, pack, compat=compat, adopt=adopt, replace=replace)
+        _refuse_hash(plan_hash)
+        _all(ctx, pack, compat=compat, adopt=adopt, replace=replace)
     data = files.read(pack)
-    sent = _upload(context, pack.name, data, compat=compat, adopt=adopt, replace=replace, plan_hash=plan_hash)
-    done = _do(context, sent)
+    sent = _upload(pack.name, data, compat=compat, adopt=adopt, replace=replace, plan_hash=plan_hash)
+    done = _do(house(ctx), sent)
     emit(done.document, output(ctx), done.text)
     raise typer.Exit(done.exit_code)
 
@@ -120,14 +119,23 @@ def batch(
 
     Example: brickyard share batch packs/
     """
-    _all(ctx, house(ctx), path, compat=compat, adopt=adopt, replace=replace)
+    _all(ctx, path, compat=compat, adopt=adopt, replace=replace)
 
 
-def _all(ctx: typer.Context, context: Context, path: Path, **wishes: bool | None) -> None:
+def _refuse_hash(plan_hash: str | None) -> None:
+    """Refuse one hash for many packs."""
+    from brickyard.kernel.errors import SpecInvalid
+
+    if plan_hash is not None:
+        raise SpecInvalid("a hash is one pack's", code="usage", remedy="apply the pack alone, or leave out --plan-hash")
+
+
+def _all(ctx: typer.Context, path: Path, **wishes: bool | None) -> None:
     """Apply the packs of a folder or archive one after the other, and end the command."""
     from brickyard.share.cli import files
 
-    results = [_one(context, name, data, wishes) for name, data in files.packs(path)]
+    found, context = files.packs(path), house(ctx)
+    results = [_one(context, name, data, wishes) for name, data in found]
     codes = {result["exit_code"] for result in results}
     rows = [(r["file"], r["status"], r["message"] or "-") for r in results]
     emit({"packs": results}, output(ctx), lambda: table(("PACK", "STATUS", "MESSAGE"), rows))
@@ -140,7 +148,7 @@ def _one(context: Context, name: str, data: bytes, wishes: dict[str, Any]) -> di
 
     note(name)
     try:
-        done = _do(context, _upload(context, name, data, **wishes))
+        done = _do(context, _upload(name, data, **wishes))
     except Interrupted:
         raise
     except BrickyardError as error:
@@ -195,7 +203,6 @@ def _do(context: Context, sent: Upload) -> _Done:
 
 
 def _upload(
-    context: Context,
     name: str,
     data: bytes,
     *,
@@ -204,10 +211,12 @@ def _upload(
     replace: bool,
     plan_hash: str | None = None,
 ) -> Upload:
+    """Read a pack before anything is started for it."""
+    from brickyard.settings import Settings
     from brickyard.share.model.parse import parse
     from brickyard.share.model.runs import Upload
 
-    lenient = context.queue.settings.share_compat if compat is None else compat
+    lenient = Settings().share_compat if compat is None else compat
     parsed = parse(name, data, compat=lenient)
     return Upload(
         pack=parsed.pack,
