@@ -11,21 +11,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
-import structlog
-
 from brickyard.context import Context
-from brickyard.kernel import stop
-from brickyard.kernel.errors import WorkspaceDown
 from brickyard.kernel.terminal import plain
 from brickyard.migrate import apply, store, trail
 from brickyard.migrate.model.runs import RunRequest, Step
 from brickyard.migrate.observe import Eyes
 from brickyard.migrate.store import Batch, Run
-from brickyard.workspace import await_statement
-
-log = structlog.stdlib.get_logger(__name__)
-
-_LOST_REPLY_PAUSES = (0.5, 1.0, 2.0)
+from brickyard.workspace import adopt_or_do, await_statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +83,12 @@ class Work:
         if line.result:
             await_statement(self.eyes.client, line.result["statement"])
         eyes = replace(self.eyes, sent=partial(self._sent, step.key, set()))
-        result, adopted = _adopt_or_do(eyes, step, look_first=not line.new)
+        result, adopted = adopt_or_do(
+            lambda: apply.look(eyes, step),
+            lambda: apply.perform(eyes, step),
+            look_first=not line.new,
+            what=step.key,
+        )
         told = {"told": f"{apply.words(step)}{' (found from before)' if adopted else ''}"}
         self._done(step.key, told | result, Performed(step, result, adopted))
         return result
@@ -120,18 +117,3 @@ class Work:
             if performed:
                 found = plain(performed.result)
                 trail.step(tx, self.context, self.run, at, performed.step, found, adopted=performed.adopted)
-
-
-def _adopt_or_do(eyes: Eyes, step: Step, *, look_first: bool) -> tuple[dict[str, Any], bool]:
-    """Perform a step; after a lost reply, look for a while whether it was done before doing it again."""
-    if look_first and (found := apply.look(eyes, step)) is not None:
-        return found, True
-    try:
-        return apply.perform(eyes, step), False
-    except WorkspaceDown:
-        log.warning("reply lost", step=step.key)
-    for pause in _LOST_REPLY_PAUSES:
-        stop.pause(pause)
-        if (found := apply.look(eyes, step)) is not None:
-            return found, True
-    return apply.perform(eyes, step), False

@@ -5,5 +5,16 @@ from brickyard.workspace.refusals import translated
 from brickyard.workspace.rows import Column, Rows
 from brickyard.workspace.sql import await_statement, pick_warehouse, run_sql
 from brickyard.workspace.waiting import wait_run
+from brickyard.workspace.writes import adopt_or_do
 
-__all__ = ["Column", "Rows", "Workspaces", "await_statement", "pick_warehouse", "run_sql", "translated", "wait_run"]
+__all__ = [
+    "Column",
+    "Rows",
+    "Workspaces",
+    "adopt_or_do",
+    "await_statement",
+    "pick_warehouse",
+    "run_sql",
+    "translated",
+    "wait_run",
+]

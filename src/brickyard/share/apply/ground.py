@@ -8,7 +8,7 @@ from typing import Any
 
 from brickyard.kernel.assets import read_text
 from brickyard.kernel.names import TableName
-from brickyard.share.apply.hands import Done, Hands
+from brickyard.share.apply.hands import Hands, Result
 from brickyard.share.model.steps import CreateSchema, EnableChangeFeed, ImportLibrary
 from brickyard.share.observe.asking import found
 from brickyard.workspace import pick_warehouse, run_sql, translated
@@ -16,39 +16,39 @@ from brickyard.workspace import pick_warehouse, run_sql, translated
 _FEED = "delta.enableChangeDataFeed"
 
 
-def create_schema(hands: Hands, step: CreateSchema) -> Done:
+def create_schema(hands: Hands, step: CreateSchema) -> Result:
     """Make a schema; one that somebody has made meanwhile is as good, and is theirs."""
     if there := look_schema(hands, step):
         return there
     comment = f"Made for share pack {hands.mark} [brickyard:{hands.mark}]"
     with translated(f"create schema {step.catalog}.{step.schema}"):
         hands.client.schemas.create(step.schema, step.catalog, comment=comment)
-    return Done({"made": True})
+    return {"made": True}
 
 
-def look_schema(hands: Hands, step: CreateSchema) -> Done | None:
+def look_schema(hands: Hands, step: CreateSchema) -> Result | None:
     """Return whether the schema that is there was made by us."""
     name = f"{step.catalog}.{step.schema}"
     there = found(f"read the schema {name}", lambda: hands.client.schemas.get(name), absent=("SCHEMA_DOES_NOT_EXIST",))
-    return Done({"made": f"[brickyard:{hands.mark}]" in (there.comment or "")}) if there else None
+    return {"made": f"[brickyard:{hands.mark}]" in (there.comment or "")} if there else None
 
 
-def enable_change_feed(hands: Hands, step: EnableChangeFeed) -> Done:
+def enable_change_feed(hands: Hands, step: EnableChangeFeed) -> Result:
     """Let a table keep its row changes, by SQL on a running warehouse, or on one that is started for it."""
     warehouse, started = _warehouse(hands)
     name = TableName.parse(step.table).sql
     run_sql(hands.client, f"ALTER TABLE {name} SET TBLPROPERTIES ('{_FEED}' = 'true')", warehouse_id=warehouse)
-    return Done({"warehouse": warehouse, "warehouse_started": started})
+    return {"warehouse": warehouse, "warehouse_started": started}
 
 
-def look_change_feed(hands: Hands, step: EnableChangeFeed) -> Done | None:
+def look_change_feed(hands: Hands, step: EnableChangeFeed) -> Result | None:
     """Tell whether the table keeps its row changes."""
     with translated(f"read the table {step.table}"):
         there = hands.client.tables.get(step.table)
-    return Done() if (there.properties or {}).get(_FEED, "").lower() == "true" else None
+    return {} if (there.properties or {}).get(_FEED, "").lower() == "true" else None
 
 
-def import_library(hands: Hands, step: ImportLibrary) -> Done:
+def import_library(hands: Hands, step: ImportLibrary) -> Result:
     """Put the pipelines' notebook where they look for it."""
     from databricks.sdk.service.workspace import ImportFormat, Language
 
@@ -58,10 +58,10 @@ def import_library(hands: Hands, step: ImportLibrary) -> Done:
         hands.client.workspace.import_(
             step.path, content=content, format=ImportFormat.SOURCE, language=Language.PYTHON, overwrite=True
         )
-    return Done()
+    return {}
 
 
-def look_library(hands: Hands, step: ImportLibrary) -> Done | None:
+def look_library(hands: Hands, step: ImportLibrary) -> Result | None:
     """Tell whether the notebook that is there is the one we ship."""
     from databricks.sdk.service.workspace import ExportFormat
 
@@ -70,7 +70,7 @@ def look_library(hands: Hands, step: ImportLibrary) -> Done | None:
 
     there = found(f"export {step.path}", export)
     text = base64.b64decode(there.content or "").decode() if there else ""
-    return Done() if there and digest(text) == step.digest else None
+    return {} if there and digest(text) == step.digest else None
 
 
 def library() -> str:

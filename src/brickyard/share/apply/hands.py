@@ -1,38 +1,28 @@
-"""What a step is performed with, and what comes of it."""
+"""What a step is performed with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from brickyard.kernel.clock import Clock
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 MARK = "brickyard.pack"  # the property, configuration key or tag that says which pack made a thing
 
+Result = dict[str, Any]
+Seal = Callable[[str, str, str], None]  # recipient, id of the token, activation link
+
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """The workspace, the mark that everything made carries, and where the pipelines' notebook lies."""
+    """The workspace, the mark that everything made carries, who keeps activation links, and where the notebook lies."""
 
     client: WorkspaceClient
     mark: str
+    seal: Seal
+    clock: Clock
     library: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """The activation link of a new token; to be sealed at once."""
-
-    recipient: str
-    token: str
-    link: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What came of a step: what the journal keeps, and what only the sealer may see."""
-
-    result: Mapping[str, Any] = field(default_factory=dict)
-    secrets: tuple[Secret, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from brickyard.kernel.errors import NotFound
-from brickyard.share.apply.hands import MARK, Done, Hands
+from brickyard.share.apply.hands import MARK, Hands, Result
 from brickyard.share.model.current import PipelineSettings, ScheduleSettings
 from brickyard.share.model.steps import (
     ChangePipeline,
@@ -78,21 +78,21 @@ def _timing(settings: ScheduleSettings) -> dict[str, str]:
 # ── pipelines ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def create(hands: Hands, step: CreatePipeline) -> Done:
+def create(hands: Hands, step: CreatePipeline) -> Result:
     """Make a pipeline; Databricks refuses a name that is taken."""
     body = pipeline_spec(step.settings, hands.mark, hands.library)
     with translated(f"create pipeline {step.settings.name}"):
         made: Any = hands.client.api_client.do("POST", _PATH, body=body)
-    return Done({"pipeline_id": made["pipeline_id"]})
+    return {"pipeline_id": made["pipeline_id"]}
 
 
-def look_created(hands: Hands, step: CreatePipeline) -> Done | None:
+def look_created(hands: Hands, step: CreatePipeline) -> Result | None:
     """Return the pipeline of exactly this name that carries our mark."""
     there = _named(hands, step.settings.name, mark=hands.mark)
-    return Done({"pipeline_id": there}) if there else None
+    return {"pipeline_id": there} if there else None
 
 
-def change(hands: Hands, step: ChangePipeline) -> Done:
+def change(hands: Hands, step: ChangePipeline) -> Result:
     """Replace a pipeline's settings; a mark that is there stays, and so does what a pack says nothing of."""
     now = _spec(hands, step.id)
     if now is None:
@@ -103,33 +103,33 @@ def change(hands: Hands, step: ChangePipeline) -> Done:
     with translated(f"change pipeline {step.settings.name}"):
         body = {**now, **wanted, "configuration": configuration, "id": step.id}
         hands.client.api_client.do("PUT", f"{_PATH}/{step.id}", body=body)
-    return Done({"pipeline_id": step.id})
+    return {"pipeline_id": step.id}
 
 
-def look_changed(hands: Hands, step: ChangePipeline) -> Done | None:
+def look_changed(hands: Hands, step: ChangePipeline) -> Result | None:
     """Tell whether a pipeline has the settings that are wanted."""
     now = _spec(hands, step.id)
     if now is None:
         return None
     mark = (now.get("configuration") or {}).get(MARK) or ""
     wanted = pipeline_spec(step.settings, mark, hands.library)
-    return Done({"pipeline_id": step.id}) if mark and _within(wanted, now) else None
+    return {"pipeline_id": step.id} if mark and _within(wanted, now) else None
 
 
-def delete(hands: Hands, step: DeletePipeline) -> Done:
+def delete(hands: Hands, step: DeletePipeline) -> Result:
     """Remove a pipeline; without an id, the one of the name that carries our mark."""
     pipeline_id = step.before.id or _named(hands, step.before.settings.name, mark=hands.mark)
     if pipeline_id:
         with translated(f"delete pipeline {step.before.settings.name}"):
             hands.client.pipelines.delete(pipeline_id)
-    return Done({"pipeline_id": pipeline_id})
+    return {"pipeline_id": pipeline_id}
 
 
-def look_deleted(hands: Hands, step: DeletePipeline) -> Done | None:
+def look_deleted(hands: Hands, step: DeletePipeline) -> Result | None:
     """Tell whether a pipeline is gone."""
     state = step.before
     there = _spec(hands, state.id) is not None if state.id else _named(hands, state.settings.name, mark=hands.mark)
-    return None if there else Done()
+    return None if there else {}
 
 
 def _named(hands: Hands, name: str, *, mark: str | None = None) -> str | None:
@@ -158,7 +158,7 @@ def _within(wanted: Any, there: Any) -> bool:
 # ── schedules ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def create_schedule(hands: Hands, step: CreateSchedule) -> Done:
+def create_schedule(hands: Hands, step: CreateSchedule) -> Result:
     """Make the job that starts a pipeline; looks first, because Databricks lets many jobs have one name."""
     if there := look_scheduled(hands, step):
         return there
@@ -168,16 +168,16 @@ def create_schedule(hands: Hands, step: CreateSchedule) -> Done:
     body = schedule_settings(step.settings, pipeline_id, hands.mark)
     with translated(f"create schedule {step.settings.name}"):
         made: Any = hands.client.api_client.do("POST", "/api/2.2/jobs/create", body=body)
-    return Done({"job_id": made["job_id"]})
+    return {"job_id": made["job_id"]}
 
 
-def look_scheduled(hands: Hands, step: CreateSchedule) -> Done | None:
+def look_scheduled(hands: Hands, step: CreateSchedule) -> Result | None:
     """Return the job of exactly this name that carries our mark."""
     job_id = _job(hands, step.settings.name)
-    return Done({"job_id": job_id}) if job_id else None
+    return {"job_id": job_id} if job_id else None
 
 
-def change_schedule(hands: Hands, step: ChangeSchedule) -> Done:
+def change_schedule(hands: Hands, step: ChangeSchedule) -> Result:
     """Change when a job runs, whom it tells and its tags; its tasks stay as they are."""
     there = _job_settings(hands, step.job_id)
     if there is None:
@@ -188,10 +188,10 @@ def change_schedule(hands: Hands, step: ChangeSchedule) -> Done:
     with translated(f"change schedule {step.settings.name}"):
         body = {"job_id": step.job_id, "new_settings": fields}
         hands.client.api_client.do("POST", "/api/2.2/jobs/update", body=body)
-    return Done({"job_id": step.job_id})
+    return {"job_id": step.job_id}
 
 
-def look_rescheduled(hands: Hands, step: ChangeSchedule) -> Done | None:
+def look_rescheduled(hands: Hands, step: ChangeSchedule) -> Result | None:
     """Tell whether a job has the timing, people and tags that are wanted."""
     there = _job_settings(hands, step.job_id)
     if there is None:
@@ -199,23 +199,23 @@ def look_rescheduled(hands: Hands, step: ChangeSchedule) -> Done | None:
     mark = (there.tags or {}).get(MARK) or ""
     wanted = schedule_settings(step.settings, "", mark)
     fields = {name: wanted[name] for name in ("name", "description", "schedule", "email_notifications", "tags")}
-    return Done({"job_id": step.job_id}) if mark and _within(fields, there.as_dict()) else None
+    return {"job_id": step.job_id} if mark and _within(fields, there.as_dict()) else None
 
 
-def delete_schedule(hands: Hands, step: DeleteSchedule) -> Done:
+def delete_schedule(hands: Hands, step: DeleteSchedule) -> Result:
     """Remove the job; without an id, the one of the name that carries our mark."""
     job_id = step.before.job_id or _job(hands, step.before.settings.name)
     if job_id:
         with translated(f"delete schedule {step.before.settings.name}"):
             hands.client.jobs.delete(job_id)
-    return Done({"job_id": job_id})
+    return {"job_id": job_id}
 
 
-def look_unscheduled(hands: Hands, step: DeleteSchedule) -> Done | None:
+def look_unscheduled(hands: Hands, step: DeleteSchedule) -> Result | None:
     """Tell whether the job is gone."""
     job_id, name = step.before.job_id, step.before.settings.name
     there = _job_settings(hands, job_id) if job_id else _job(hands, name)
-    return None if there else Done()
+    return None if there else {}
 
 
 def _job(hands: Hands, name: str) -> int | None:

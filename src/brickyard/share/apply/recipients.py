@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from brickyard.share.apply.hands import MARK, Done, Hands, Secret
+from brickyard.share.apply.hands import MARK, Hands, Result
 from brickyard.share.model.current import OidcPolicy
 from brickyard.share.model.pack import RecipientType
 from brickyard.share.model.steps import (
@@ -30,7 +30,7 @@ _TYPES = {RecipientType.D2D: "DATABRICKS", RecipientType.D2O: "TOKEN", Recipient
 _TOLERANCE = timedelta(minutes=1)  # between the end that was asked for and the one that is
 
 
-def create(hands: Hands, step: CreateRecipient, now: datetime) -> Done:
+def create(hands: Hands, step: CreateRecipient) -> Result:
     """Make a recipient, its first token's end with it."""
     body: dict[str, Any] = {
         "name": step.name,
@@ -42,20 +42,20 @@ def create(hands: Hands, step: CreateRecipient, now: datetime) -> Done:
         body["data_recipient_global_metastore_id"] = step.metastore
     if step.ip_addresses:
         body["ip_access_list"] = {"allowed_ip_addresses": list(step.ip_addresses)}
-    if ends := _first_end(step, now):
+    if ends := _first_end(step, hands.clock()):
         body["expiration_time"] = _milliseconds(ends)
     with translated(f"create recipient {step.name}"):
         hands.client.api_client.do("POST", _PATH, body=body)
     return _made(hands, step.name)
 
 
-def look_created(hands: Hands, step: CreateRecipient) -> Done | None:
+def look_created(hands: Hands, step: CreateRecipient) -> Result | None:
     """Return the recipient that an earlier try has made: it carries our mark and is of the type that was wanted."""
     there = observed.recipient(hands.client, step.name)
     return _made(hands, step.name) if there and there.mark == hands.mark and there.type is step.type else None
 
 
-def change(hands: Hands, step: ChangeRecipient) -> Done:
+def change(hands: Hands, step: ChangeRecipient) -> Result:
     """Change what is not None; properties that others have set meanwhile stay."""
     body: dict[str, Any] = {}
     if step.comment is not None:
@@ -68,10 +68,10 @@ def change(hands: Hands, step: ChangeRecipient) -> Done:
         body["properties_kvpairs"] = {"properties": _properties(hands, step, step.properties)}
     with translated(f"change recipient {step.name}"):
         hands.client.api_client.do("PATCH", f"{_PATH}/{quote(step.name, safe='')}", body=body)
-    return Done()
+    return {}
 
 
-def look_changed(hands: Hands, step: ChangeRecipient) -> Done | None:
+def look_changed(hands: Hands, step: ChangeRecipient) -> Result | None:
     """Tell whether a recipient is as the change wants it."""
     there = observed.recipient(hands.client, step.name)
     if there is None:
@@ -83,10 +83,10 @@ def look_changed(hands: Hands, step: ChangeRecipient) -> Done | None:
         and (step.properties is None or dict(step.properties) == dict(there.properties))
         and (step.expires_at is None or (ends is not None and abs(ends - step.expires_at) <= _TOLERANCE))
     )
-    return Done() if same else None
+    return {} if same else None
 
 
-def add_policy(hands: Hands, step: AddPolicy) -> Done:
+def add_policy(hands: Hands, step: AddPolicy) -> Result:
     """Add a federation policy."""
     from databricks.sdk.service.sharing import FederationPolicy, OidcFederationPolicy
 
@@ -98,53 +98,53 @@ def add_policy(hands: Hands, step: AddPolicy) -> Done:
     )
     with translated(f"add a policy to recipient {step.recipient}"):
         made = hands.client.recipient_federation_policies.create(step.recipient, FederationPolicy(oidc_policy=oidc))
-    return Done({"policy": made.name or made.id})
+    return {"policy": made.name or made.id}
 
 
-def look_policy(hands: Hands, step: AddPolicy) -> Done | None:
+def look_policy(hands: Hands, step: AddPolicy) -> Result | None:
     """Return the policy that says the same."""
     there = _policy(hands, step.recipient, step.policy)
-    return Done({"policy": there}) if there else None
+    return {"policy": there} if there else None
 
 
-def remove_policy(hands: Hands, step: RemovePolicy) -> Done:
+def remove_policy(hands: Hands, step: RemovePolicy) -> Result:
     """Remove the federation policy that says the same."""
     there = _policy(hands, step.recipient, step.policy)
     if there:
         with translated(f"remove a policy of recipient {step.recipient}"):
             hands.client.recipient_federation_policies.delete(step.recipient, there)
-    return Done()
+    return {}
 
 
-def look_no_policy(hands: Hands, step: RemovePolicy) -> Done | None:
+def look_no_policy(hands: Hands, step: RemovePolicy) -> Result | None:
     """Tell whether no policy says the same."""
-    return None if _policy(hands, step.recipient, step.policy) else Done()
+    return None if _policy(hands, step.recipient, step.policy) else {}
 
 
-def rotate(hands: Hands, step: RotateToken) -> Done:
+def rotate(hands: Hands, step: RotateToken) -> Result:
     """Issue a new token; the old one lives on for the overlap."""
     with translated(f"rotate the token of recipient {step.recipient}"):
         info = hands.client.recipients.rotate_token(step.recipient, step.overlap_seconds)
-    return Done(_rotated(info), _secrets(info))
+    return _rotated(hands, info)
 
 
-def look_rotated(hands: Hands, step: RotateToken) -> Done | None:
+def look_rotated(hands: Hands, step: RotateToken) -> Result | None:
     """Return the rotation when the newest token is not the one that was to be replaced."""
     info = _info(hands, step.recipient)
     newest = _newest(info) if info else None
-    return Done(_rotated(info), _secrets(info)) if info and newest and newest != step.token else None
+    return _rotated(hands, info) if info and newest and newest != step.token else None
 
 
-def delete(hands: Hands, step: DeleteRecipient) -> Done:
+def delete(hands: Hands, step: DeleteRecipient) -> Result:
     """Remove a recipient; its tokens end."""
     with translated(f"delete recipient {step.name}"):
         hands.client.recipients.delete(step.name)
-    return Done()
+    return {}
 
 
-def look_deleted(hands: Hands, step: DeleteRecipient) -> Done | None:
+def look_deleted(hands: Hands, step: DeleteRecipient) -> Result | None:
     """Tell whether a recipient is gone."""
-    return Done() if observed.recipient(hands.client, step.name) is None else None
+    return {} if observed.recipient(hands.client, step.name) is None else None
 
 
 def _first_end(step: CreateRecipient, now: datetime) -> datetime | None:
@@ -160,13 +160,17 @@ def _info(hands: Hands, name: str) -> RecipientInfo | None:
     return found(f"read the recipient {name}", lambda: hands.client.recipients.get(name))
 
 
-def _made(hands: Hands, name: str) -> Done:
+def _made(hands: Hands, name: str) -> Result:
     """Read a recipient that was just made; the link is in what Databricks says of it until it is used."""
     info = _info(hands, name)
-    return Done({"owner": info.owner}, _secrets(info)) if info else Done()
+    if info is None:
+        return {}
+    _seal(hands, info)
+    return {"owner": info.owner}
 
 
-def _rotated(info: RecipientInfo) -> dict[str, Any]:
+def _rotated(hands: Hands, info: RecipientInfo) -> Result:
+    _seal(hands, info)
     return {"token": _newest(info)}
 
 
@@ -175,9 +179,11 @@ def _newest(info: RecipientInfo) -> str | None:
     return token.id if token else None
 
 
-def _secrets(info: RecipientInfo) -> tuple[Secret, ...]:
-    waiting = sorted((t for t in info.tokens or () if t.activation_url), key=lambda one: one.created_at or 0)
-    return tuple(Secret(info.name or "", one.id or "", one.activation_url or "") for one in waiting)
+def _seal(hands: Hands, info: RecipientInfo) -> None:
+    """Hand over the links that nobody has used yet, the newest last."""
+    for token in sorted(info.tokens or (), key=lambda one: one.created_at or 0):
+        if token.activation_url:
+            hands.seal(info.name or "", token.id or "", token.activation_url)
 
 
 def _properties(hands: Hands, step: ChangeRecipient, wanted: Mapping[str, str]) -> dict[str, str]:

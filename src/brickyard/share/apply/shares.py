@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from brickyard.share.apply.hands import Done, Hands
+from brickyard.share.apply.hands import Hands, Result
 from brickyard.share.model.current import ObjectKind, SharedObject
 from brickyard.share.model.steps import ChangeObjects, ChangeShare, CreateShare, DeleteShare, Grant, Revoke
 from brickyard.share.observe import shares as observed
@@ -25,35 +25,35 @@ def marked(comment: str, mark: str) -> str:
     return f"{comment} [brickyard:{mark}]"
 
 
-def create(hands: Hands, step: CreateShare) -> Done:
+def create(hands: Hands, step: CreateShare) -> Result:
     """Make an empty share."""
     with translated(f"create share {step.name}"):
         hands.client.shares.create(step.name, comment=marked(step.comment, hands.mark))
-    return Done()
+    return {}
 
 
-def look_created(hands: Hands, step: CreateShare) -> Done | None:
+def look_created(hands: Hands, step: CreateShare) -> Result | None:
     """Return the share that an earlier try has made: it carries our mark."""
     there = observed.share(hands.client, step.name)
-    return Done() if there and there.mark == hands.mark else None
+    return {} if there and there.mark == hands.mark else None
 
 
-def change(hands: Hands, step: ChangeShare) -> Done:
+def change(hands: Hands, step: ChangeShare) -> Result:
     """Change the comment; a share that has no mark yet is marked."""
     there = observed.share(hands.client, step.name)
     mark = (there.mark if there else None) or hands.mark
     with translated(f"change share {step.name}"):
         hands.client.shares.update(step.name, comment=marked(step.comment, mark))
-    return Done()
+    return {}
 
 
-def look_changed(hands: Hands, step: ChangeShare) -> Done | None:
+def look_changed(hands: Hands, step: ChangeShare) -> Result | None:
     """Tell whether the comment is the one that is wanted, with a mark."""
     there = observed.share(hands.client, step.name)
-    return Done() if there and there.mark and there.comment == step.comment else None
+    return {} if there and there.mark and there.comment == step.comment else None
 
 
-def change_objects(hands: Hands, step: ChangeObjects) -> Done:
+def change_objects(hands: Hands, step: ChangeObjects) -> Result:
     """Add, update and remove objects: all or none."""
     updates = [
         *_updates("ADD", step.add),
@@ -62,10 +62,10 @@ def change_objects(hands: Hands, step: ChangeObjects) -> Done:
     ]
     with translated(f"change the objects of share {step.share}"):
         hands.client.shares.update(step.share, updates=updates)
-    return Done({"added": len(step.add), "updated": len(step.update), "removed": len(step.remove)})
+    return {"added": len(step.add), "updated": len(step.update), "removed": len(step.remove)}
 
 
-def look_objects(hands: Hands, step: ChangeObjects) -> Done | None:
+def look_objects(hands: Hands, step: ChangeObjects) -> Result | None:
     """Tell whether all that was to be added or updated is there as wanted, and nothing that was to be removed."""
     there = observed.share(hands.client, step.share)
     if there is None:
@@ -73,42 +73,42 @@ def look_objects(hands: Hands, step: ChangeObjects) -> Done | None:
     by_place = {_place(one): one for one in there.objects}
     as_wanted = all(_alike(by_place.get(_place(one)), one) for one in (*step.add, *step.update))
     gone = not any(_place(one) in by_place for one in step.remove)
-    return Done({"added": len(step.add)}) if as_wanted and gone else None
+    return {"added": len(step.add)} if as_wanted and gone else None
 
 
-def grant(hands: Hands, step: Grant) -> Done:
+def grant(hands: Hands, step: Grant) -> Result:
     """Let recipients read a share."""
     _change_readers(hands, step.share, step.recipients, add=True)
-    return Done()
+    return {}
 
 
-def look_granted(hands: Hands, step: Grant) -> Done | None:
+def look_granted(hands: Hands, step: Grant) -> Result | None:
     """Tell whether all of them may read it."""
-    return Done() if _folded(step.recipients) <= _folded(observed.readers(hands.client, step.share)) else None
+    return {} if _folded(step.recipients) <= _folded(observed.readers(hands.client, step.share)) else None
 
 
-def revoke(hands: Hands, step: Revoke) -> Done:
+def revoke(hands: Hands, step: Revoke) -> Result:
     """Let recipients read a share no longer."""
     _change_readers(hands, step.share, step.recipients, add=False)
-    return Done()
+    return {}
 
 
-def look_revoked(hands: Hands, step: Revoke) -> Done | None:
+def look_revoked(hands: Hands, step: Revoke) -> Result | None:
     """Tell whether none of them may read it."""
     there = observed.share(hands.client, step.share)
-    return Done() if there is None or not _folded(step.recipients) & _folded(there.readers) else None
+    return {} if there is None or not _folded(step.recipients) & _folded(there.readers) else None
 
 
-def delete(hands: Hands, step: DeleteShare) -> Done:
+def delete(hands: Hands, step: DeleteShare) -> Result:
     """Remove a share with its objects and grants."""
     with translated(f"delete share {step.name}"):
         hands.client.shares.delete(step.name)
-    return Done()
+    return {}
 
 
-def look_deleted(hands: Hands, step: DeleteShare) -> Done | None:
+def look_deleted(hands: Hands, step: DeleteShare) -> Result | None:
     """Tell whether a share is gone."""
-    return Done() if observed.share(hands.client, step.name) is None else None
+    return {} if observed.share(hands.client, step.name) is None else None
 
 
 def _folded(names: Iterable[str]) -> set[str]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, assert_never
 
 from brickyard.share.apply import ground, pipelines, recipients, shares
-from brickyard.share.apply.hands import Done, Hands
+from brickyard.share.apply.hands import Hands, Result
 from brickyard.share.model.steps import (
     AddPolicy,
     ChangeObjects,
@@ -36,11 +35,11 @@ from brickyard.share.model.steps import (
 from brickyard.share.plan import inverse
 
 
-def perform(hands: Hands, step: Step, now: datetime) -> Done:  # noqa: C901 — one case for each kind of step
+def perform(hands: Hands, step: Step) -> Result:  # noqa: C901 — one case for each kind of step
     """Perform one step once; raises WorkspaceRefused with Databricks' own words, WorkspaceDown when its reply is lost."""
     match step:
         case CreateRecipient():
-            return recipients.create(hands, step, now)
+            return recipients.create(hands, step)
         case ChangeRecipient():
             return recipients.change(hands, step)
         case AddPolicy():
@@ -84,7 +83,7 @@ def perform(hands: Hands, step: Step, now: datetime) -> Done:  # noqa: C901 — 
     assert_never(step)
 
 
-def look(hands: Hands, step: Step) -> Done | None:  # noqa: C901 — one case for each kind of step
+def look(hands: Hands, step: Step) -> Result | None:  # noqa: C901 — one case for each kind of step
     """Return what an earlier try of a step has left, or None when it is still to be done."""
     match step:
         case CreateRecipient():
