@@ -2,21 +2,163 @@
 
 from __future__ import annotations
 
+from uuid import UUID, uuid4
+
+import structlog
+from sqlalchemy import Connection
+
 from brickyard.context import Context
-from brickyard.share.model.runs import Submitted, Upload
+from brickyard.kernel.errors import BrickyardError
+from brickyard.share import observe
+from brickyard.share.flow import relay
+from brickyard.share.flow.looking import Allowed, decide
+from brickyard.share.model.pack import SharePack, Strategy
+from brickyard.share.model.records import NotificationType
+from brickyard.share.model.runs import PackStatus, RequestStatus, RunKind, RunStatus, Submitted, Upload
 from brickyard.share.model.steps import Plan
+from brickyard.share.plan import detect
+from brickyard.share.store import audit, notices, packs, runs
+from brickyard.share.store.packs import Saved
+from brickyard.share.store.runs import Run
+
+log = structlog.stdlib.get_logger(__name__)
+
+_QUEUED = "Share pack uploaded and queued."
+_CORRECTED = "Strategy auto-corrected from NEW to UPDATE based on existing resources."
+_PENDING = "Share pack uploaded and waiting for approval."
+_KNOWN = "The same share pack is already uploaded; nothing new was queued."
 
 
 def preview(context: Context, upload: Upload) -> Plan:
     """Plan a pack against the workspace; nothing changes."""
-    raise NotImplementedError
+    with context.metadata.transaction() as tx:  # it locks the names, so that an upload of the same pack is waited for
+        pack_id = packs.identify(tx, upload.pack)
+    return decide(context, context.workspaces.client(), upload.pack, pack_id, Allowed(upload.adopt, upload.replace))
 
 
 def plan_of(context: Context, pack_id: str) -> Plan:
     """Plan the current version of a pack against the workspace as it is now."""
-    raise NotImplementedError
+    with context.metadata.read() as tx:
+        record = packs.get(tx, pack_id)
+        pack = packs.config(tx, record.pack_id)
+        run = runs.newest(tx, record.pack_id)
+    return decide(context, context.workspaces.client(), pack, record.pack_id, allowed_by(run))
+
+
+def allowed_by(run: Run | None) -> Allowed:
+    """What the sender of a run's pack allowed."""
+    options = run.options if run else {}
+    return Allowed(bool(options.get("adopt")), bool(options.get("replace")))
 
 
 def submit(context: Context, upload: Upload) -> Submitted:
     """Remember a pack, its run and its job: all or nothing."""
-    raise NotImplementedError
+    strategy, warnings = _detect(context, upload.pack)
+    with context.metadata.transaction() as tx:
+        found = _save(tx, context, upload, strategy)
+        known = runs.newest(tx, found.pack_id) if not found.changed else None
+        if known and _still_good(context, known):
+            return _submitted(found, known, strategy, (*upload.warnings, *warnings), _KNOWN, new=False)
+        run = _queue(tx, context, upload, found)
+        subject = f"{found.name} version {found.version}"
+        audit.seal(
+            tx, at=run.created_at, actor=context.actor, action="SubmitPack", subject=subject, detail={"run": run.id}
+        )
+    corrected = strategy is not upload.pack.metadata.strategy
+    message = _PENDING if run.status is RunStatus.PENDING_APPROVAL else _QUEUED
+    told = f"{message} {_CORRECTED}" if corrected else message
+    return _submitted(found, run, strategy, (*upload.warnings, *warnings), told, new=True)
+
+
+def _detect(context: Context, pack: SharePack) -> tuple[Strategy, tuple[str, ...]]:
+    """Return the strategy that fits what exists; where that cannot be read, the one asked for, with a warning."""
+    asked = pack.metadata.strategy
+    if asked is not Strategy.NEW:
+        return asked, ()
+    try:
+        known = observe.existing_names(
+            context.workspaces.client(), [r.name for r in pack.recipient], [s.name for s in pack.share]
+        )
+    except BrickyardError as error:
+        log.warning("strategy not detected", error=error.message)
+        return asked, (f"Strategy could not be checked, {asked} is kept for now: {error.message}",)
+    return detect(pack, known.recipients, known.shares)
+
+
+def _save(tx: Connection, context: Context, upload: Upload, strategy: Strategy) -> Saved:
+    waits = context.queue.settings.share_approval != "file"
+    return packs.save(
+        tx,
+        upload.pack,
+        by=context.actor,
+        strategy=strategy,
+        file_format=upload.file_format,
+        file_name=upload.file_name,
+        source=upload.source,
+        request_status=RequestStatus.PENDING_APPROVAL if waits else RequestStatus.IN_PROGRESS,
+    )
+
+
+def _still_good(context: Context, run: Run) -> bool:
+    """Tell whether a run of the same content is under way or was completed so lately that another would tell nothing new."""
+    if not run.status.final:
+        return True
+    if run.status is not RunStatus.COMPLETED or run.finished_at is None:
+        return False
+    age = (context.clock() - run.finished_at).total_seconds()
+    return age < context.queue.settings.share_repeat_seconds
+
+
+def _queue(tx: Connection, context: Context, upload: Upload, saved: Saved) -> Run:
+    """Make the run of a version, end those of older ones that have not begun, and hand it over or ask for approval."""
+    at = context.clock()
+    relay.wake(tx, context, runs.supersede(tx, saved.pack_id, saved.version, at))
+    waits = context.queue.settings.share_approval != "file"
+    run = runs.create(
+        tx,
+        str(uuid4()),
+        RunKind.APPLY,
+        at=at,
+        by=context.actor,
+        workspace=workspace_of(context),
+        pack_id=saved.pack_id,
+        version=saved.version,
+        request_id=saved.request_id,
+        status=RunStatus.PENDING_APPROVAL if waits else RunStatus.QUEUED,
+        options={"adopt": upload.adopt, "replace": upload.replace, "plan_hash": upload.plan_hash},
+    )
+    if waits:
+        ask_for_approval(tx, context, upload.pack, saved.pack_id, saved.name)
+    else:
+        relay.hand_over(tx, context, run.id)
+    return run
+
+
+def ask_for_approval(tx: Connection, context: Context, pack: SharePack, pack_id: UUID, name: str) -> None:
+    """Tell the approvers that a pack waits for them."""
+    people = [person for person in pack.metadata.approver.split(",") if "@" in person]
+    body = f"The share pack {name} waits for approval: look at its plan, then approve or decline it by the plan's hash."
+    kind, about = NotificationType.APPROVAL_REQUIRED, ("share_pack", pack_id)
+    notices.notify(tx, kind, people, f"Approval wanted: {name}", body, context.clock(), about=about)
+
+
+def workspace_of(context: Context) -> str:
+    """Name the workspace that a run works on."""
+    return (context.workspaces.host or context.workspaces.profile or "").rstrip("/").lower()
+
+
+def _submitted(
+    saved: Saved, run: Run, strategy: Strategy, warnings: tuple[str, ...], message: str, *, new: bool
+) -> Submitted:
+    status = PackStatus.COMPLETED if run.status is RunStatus.COMPLETED else PackStatus.IN_PROGRESS
+    return Submitted(
+        pack_id=str(saved.pack_id),
+        pack_name=saved.name,
+        version=saved.version,
+        run_id=run.id,
+        status=status,
+        strategy=strategy,
+        message=message,
+        warnings=warnings,
+        new=new,
+    )
