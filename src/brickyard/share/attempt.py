@@ -6,7 +6,7 @@ what was only begun it looks whether the workspace has it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from uuid import UUID
@@ -100,7 +100,7 @@ class Work:
             what=report.kind(step),
         )
 
-    def _remember(self, tx: Connection, step: Step, result: Mapping[str, Any] | None) -> None:
+    def _remember(self, tx: Connection, step: Step, result: Result | None) -> None:
         """Write what a step leaves behind: whose a thing is, that it is gone, and the line in the trail."""
         actor, at = self.context.actor, self.context.clock()
         if self.run.pack_id:
