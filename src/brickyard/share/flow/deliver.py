@@ -3,9 +3,31 @@
 from __future__ import annotations
 
 from brickyard.context import Context
+from brickyard.kernel.errors import NotFound
 from brickyard.share.model.runs import Delivery
+from brickyard.share.observe import recipients
+from brickyard.share.plan.lifetimes import newest
+from brickyard.share.store import audit, links
+from brickyard.share.store.sealing import opened
 
 
 def deliver(context: Context, recipient: str) -> Delivery:
-    """Return the sealed activation link of a recipient's newest token and erase it; NotFound when there is none (any more)."""
-    raise NotImplementedError
+    """Return the sealed activation link of a recipient's newest token and erase it.
+
+    Raises NotFound when there is none, or none any more, and GuardRefused when another home has sealed it; then it stays.
+    """
+    client = context.workspaces.client()
+    there = recipients.recipient(client, recipient)
+    token = newest(there.tokens) if there else None
+    at, settings = context.clock(), context.queue.settings
+    with context.metadata.transaction() as tx:
+        sealed = links.take(tx, client.config.host or "", recipient, by=context.actor, at=at)
+        if sealed is None:
+            raise NotFound(
+                f"there is no activation link of {recipient} to give out",
+                code="share-no-link",
+                remedy="it was given out already, or this home never had it; rotate the recipient's token for a new one",
+            )
+        link = opened(settings.home, sealed)
+        audit.seal(tx, at=at, actor=context.actor, action="DeliverLink", subject=recipient)
+    return Delivery(recipient=recipient, link=link, expires_at=token.expires_at if token else None)

@@ -56,6 +56,12 @@ def owners(tx: Connection, claim: Claim) -> tuple[UUID, ...]:
     return tuple(tx.scalars(sa.select(claims.c.pack_id).where(*names).order_by(claims.c.pack_id)))
 
 
+def since(tx: Connection, kind: str) -> dict[tuple[str, str], tuple[UUID, datetime]]:
+    """Return, by folded parent and name, which pack has first made each thing of a kind, and when."""
+    found = sa.select(claims).where(claims.c.kind == kind).order_by(claims.c.at.desc())
+    return {(row.parent, row.name): (row.pack_id, row.at) for row in tx.execute(found)}
+
+
 def _names(claim: Claim) -> dict[str, str]:
     return {"kind": claim.kind, "parent": claim.parent.lower(), "name": claim.name.lower()}
 
