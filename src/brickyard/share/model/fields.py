@@ -49,7 +49,7 @@ def clean(text: str) -> str:
     bad = next((c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t\r"), None)
     if bad is not None:
         raise RefusedError(f"holds the character {bad!a}", "remove it")
-    return text.strip()
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 def name(text: str) -> str:

@@ -22,7 +22,9 @@ RATIO = 100
 SHEETS = 20
 ROWS = 5_000
 COLUMNS = 100
-CELLS = 200_000
+CELLS = 100_000
+_RANGE = 10_000
+_REFERENCE = re.compile(rb"<(?:\\w+:)?(?:mergeCell|hyperlink)\\b[^>]*?\\bref\\s*=\\s*[\"']([^\"']*)")
 _SMALL_PART = 100 * 1024
 _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -32,6 +34,7 @@ _ARCHIVES = (".zip", ".xlsx", ".xlsm", ".xlsb", ".docx", ".jar", ".gz", ".7z", "
 _OTHERS = {b"%PDF": "a PDF", b"\x1f\x8b": "a gzip archive", b"7z\xbc\xaf": "a 7z archive", b"\x89PNG": "a picture"}
 _DECLARATION = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _ENCODING = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
+_CELLS_OF = re.compile(r"\$?([A-Za-z]{1,3})\$?([0-9]{1,7}):\$?([A-Za-z]{1,3})\$?([0-9]{1,7})")
 _MACROS = "the workbook has macros"
 
 
@@ -167,7 +170,28 @@ def _cells(name: str, part: str, content: bytes) -> int:
     rows = _count(content, rb"<(?:\w+:)?row[\s>/]")
     if rows > ROWS:
         _refuse(name, f"the part {part!r} has {rows:,} rows, at most {ROWS:,} are read", _SPLIT)
+    for reference in _REFERENCE.finditer(content):
+        if _area(reference[1].decode("ascii", "replace")) > _RANGE:
+            _refuse(name, f"the part {part!r} merges or links more than {_RANGE:,} cells", "undo that in Excel")
     return _count(content, rb"<(?:\w+:)?c[\s>/]") + _count(content, rb"<(?:\w+:)?mergeCell[\s>/]")
+
+
+def _area(reference: str) -> int:
+    """How many cells a range has, which the parser would make one by one; a range it cannot read counts as too many."""
+    if ":" not in reference:
+        return 1
+    match = _CELLS_OF.fullmatch(reference)
+    if match is None:
+        return _RANGE + 1
+    columns = abs(_column(match[3]) - _column(match[1])) + 1
+    return columns * (abs(int(match[4]) - int(match[2])) + 1)
+
+
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number
 
 
 def _count(content: bytes, pattern: bytes) -> int:

@@ -185,8 +185,6 @@ def _boolean(node: Scalar, lenient: bool) -> bool:
 def _integer(node: Scalar, lenient: bool) -> int:
     if isinstance(node.value, int) and not isinstance(node.value, bool):
         return node.value
-    if type(node.value) is float and node.value.is_integer() and lenient:
-        return int(node.value)
     text = node.text.strip()
     if not isinstance(node.value, str) or not text.isascii() or not text.isdigit() or len(text) > 9:
         raise RefusedError(f"{node.text!r} is not a whole number", "write digits only")

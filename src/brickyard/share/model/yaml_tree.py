@@ -219,11 +219,11 @@ def _place(event: Any) -> Place:
 def _scalar(event: ScalarEvent) -> Scalar:
     text = str(event.value)
     quoted = event.style is not None
-    return Scalar(text if quoted else _resolved(text), text, _place(event), quoted)
+    return Scalar(text if quoted else resolved(text), text, _place(event), quoted)
 
 
-def _resolved(text: str) -> str | bool | int | float | date | None:
-    """The value of a plain scalar by the core schema of YAML 1.2, and ISO dates."""
+def resolved(text: str) -> str | bool | int | float | date | None:
+    """Return the value of a plain scalar by the core schema of YAML 1.2, and ISO dates."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if _INT.match(text):
