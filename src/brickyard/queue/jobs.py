@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Table, Text, text
+from sqlalchemy import BigInteger, Column, Connection, DateTime, Table, Text, text
 from sqlalchemy.exc import IntegrityError
 
 from brickyard.kernel import stop
@@ -27,6 +27,15 @@ WORKERS = Table(
     Column("lane", Text, nullable=False),
 )
 """Which lane each worker serves; procrastinate's own table of workers does not say."""
+
+PERIODS = Table(
+    "queue_periods",
+    METADATA,
+    Column("lane", Text, primary_key=True),
+    Column("task", Text, primary_key=True),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+)
+"""When each task that comes again and again falls due next in a lane, by the database's clock."""
 
 _DEFER = text("""
     SELECT unnest(procrastinate_defer_jobs_v1(ARRAY[

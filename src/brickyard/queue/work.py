@@ -18,9 +18,10 @@ from sqlalchemy import text
 
 from brickyard.kernel import stop
 from brickyard.kernel.errors import Interrupted, MetadataDown
+from brickyard.queue import periods
 from brickyard.queue.ending import FencedJobs, Retry, again
 from brickyard.queue.jobs import ALONE, HELD, Held, JobState, Queue
-from brickyard.queue.registry import TASKS, Task
+from brickyard.queue.registry import COMPANIONS, TASKS, Task
 from brickyard.queue.takeover import take_over
 
 log = structlog.stdlib.get_logger(__name__)
@@ -32,7 +33,8 @@ _LEAVE = text("""
     UPDATE procrastinate_workers SET last_heartbeat = now() - make_interval(secs => :ago) WHERE id = :worker
 """)
 _OVERLAP_SECONDS = 2  # between the end of a process that left its jobs and their takeover
-_RECONNECT_SECONDS = 1
+_RECONNECT_SECONDS = 1.0
+_COMPANION_SECONDS = 2.0  # how long what runs beside the jobs has to end
 _TICK_SECONDS = 0.25
 _REGISTERING_SECONDS = 0.05
 
@@ -49,11 +51,11 @@ def run_one(queue: Queue, job: int, context: object, on_tick: Callable[[], None]
 
 async def _serve(queue: Queue, context: object) -> None:
     concurrency = queue.settings.worker_concurrency
-    with _signals(queue) as running, _threads(concurrency):
+    with _signals(queue) as running, _threads(concurrency), _companions(context):
         while not stop.requested():
             try:
                 async with _worker(queue, context, running, concurrency=concurrency, queues=[queue.lane]) as worker:
-                    await _alongside(worker.run(), _watch(queue, context, worker))
+                    await _alongside(worker.run(), _watch(queue, context, worker), _fire(queue, context))
             except exceptions.ConnectorException as error:
                 log.warning("database lost; trying again", error=str(error.__cause__ or error))
                 await asyncio.sleep(_RECONNECT_SECONDS)
@@ -100,6 +102,21 @@ async def _watch(queue: Queue, context: object, worker: Worker) -> None:
         await asyncio.sleep(queue.settings.worker_timeout_seconds / 4)
 
 
+async def _fire(queue: Queue, context: object) -> None:
+    """Queue what comes again and again."""
+    begun = False
+    while True:
+        wait = _RECONNECT_SECONDS
+        try:
+            if not begun:
+                await asyncio.to_thread(periods.begin, queue)
+                begun = True
+            wait = await asyncio.to_thread(periods.look, queue, context)
+        except MetadataDown as error:
+            log.warning("cannot look for what is due", error=str(error))
+        await asyncio.sleep(wait)
+
+
 def _say_lane(queue: Queue, worker_id: int) -> None:
     """Write down which lane a worker serves, and forget the workers that are gone."""
     with queue.metadata.transaction() as tx:
@@ -113,9 +130,9 @@ async def _ticks(on_tick: Callable[[], None]) -> None:
         on_tick()
 
 
-async def _alongside(main: Coroutine[Any, Any, None], side: Coroutine[Any, Any, None]) -> None:
-    """Run *main* to its end, or until *side* fails; raise what either raised."""
-    tasks = [asyncio.ensure_future(main), asyncio.ensure_future(side)]
+async def _alongside(main: Coroutine[Any, Any, None], *sides: Coroutine[Any, Any, None]) -> None:
+    """Run *main* to its end, or until one of *sides* fails; raise what any raised."""
+    tasks = [asyncio.ensure_future(one) for one in (main, *sides)]
     done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in rest:
         task.cancel()
@@ -126,10 +143,23 @@ async def _alongside(main: Coroutine[Any, Any, None], side: Coroutine[Any, Any, 
 
 @contextmanager
 def _threads(jobs: int) -> Iterator[None]:
-    """Give the loop a thread for each job and two for looking around."""
-    with ThreadPoolExecutor(jobs + 2) as pool:
+    """Give the loop a thread for each job and three for looking around."""
+    with ThreadPoolExecutor(jobs + 3) as pool:
         asyncio.get_running_loop().set_default_executor(pool)
         yield
+
+
+@contextmanager
+def _companions(context: object) -> Iterator[None]:
+    """Run what runs beside the jobs, each in a thread that does not keep the process from ending."""
+    threads = [
+        threading.Thread(target=run, args=(context,), name=name, daemon=True) for name, run in COMPANIONS.items()
+    ]
+    for thread in threads:
+        thread.start()
+    yield
+    for thread in threads:
+        thread.join(_COMPANION_SECONDS)
 
 
 @asynccontextmanager
