@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -58,8 +59,9 @@ def submit(context: Context, upload: Upload) -> Submitted:
         found = _save(tx, context, upload, strategy)
         known = runs.newest(tx, found.pack_id) if not found.changed else None
         if known and _still_good(context, known):
-            return _submitted(found, known, strategy, (*upload.warnings, *warnings), _KNOWN, new=False)
-        run = _queue(tx, context, upload, found)
+            return submitted(found, known, strategy, (*upload.warnings, *warnings), _KNOWN, new=False)
+        options = {"adopt": upload.adopt, "replace": upload.replace, "plan_hash": upload.plan_hash}
+        run = enqueue(tx, context, upload.pack, found, RunKind.APPLY, options)
         subject = f"{found.name} version {found.version}"
         audit.seal(
             tx, at=run.created_at, actor=context.actor, action="SubmitPack", subject=subject, detail={"run": run.id}
@@ -67,7 +69,7 @@ def submit(context: Context, upload: Upload) -> Submitted:
     corrected = strategy is not upload.pack.metadata.strategy
     message = _PENDING if run.status is RunStatus.PENDING_APPROVAL else _QUEUED
     told = f"{message} {_CORRECTED}" if corrected else message
-    return _submitted(found, run, strategy, (*upload.warnings, *warnings), told, new=True)
+    return submitted(found, run, strategy, (*upload.warnings, *warnings), told, new=True)
 
 
 def _detect(context: Context, pack: SharePack) -> tuple[Strategy, tuple[str, ...]]:
@@ -109,7 +111,9 @@ def _still_good(context: Context, run: Run) -> bool:
     return age < context.queue.settings.share_repeat_seconds
 
 
-def _queue(tx: Connection, context: Context, upload: Upload, saved: Saved) -> Run:
+def enqueue(
+    tx: Connection, context: Context, pack: SharePack, saved: Saved, kind: RunKind, options: dict[str, Any]
+) -> Run:
     """Make the run of a version, end those of older ones that have not begun, and hand it over or ask for approval."""
     at = context.clock()
     relay.wake(tx, context, runs.supersede(tx, saved.pack_id, saved.version, at))
@@ -117,7 +121,7 @@ def _queue(tx: Connection, context: Context, upload: Upload, saved: Saved) -> Ru
     run = runs.create(
         tx,
         str(uuid4()),
-        RunKind.APPLY,
+        kind,
         at=at,
         by=context.actor,
         workspace=workspace_of(context),
@@ -125,10 +129,10 @@ def _queue(tx: Connection, context: Context, upload: Upload, saved: Saved) -> Ru
         version=saved.version,
         request_id=saved.request_id,
         status=RunStatus.PENDING_APPROVAL if waits else RunStatus.QUEUED,
-        options={"adopt": upload.adopt, "replace": upload.replace, "plan_hash": upload.plan_hash},
+        options=options,
     )
     if waits:
-        ask_for_approval(tx, context, upload.pack, saved.pack_id, saved.name)
+        ask_for_approval(tx, context, pack, saved.pack_id, saved.name)
     else:
         relay.hand_over(tx, context, run.id)
     return run
@@ -147,9 +151,10 @@ def workspace_of(context: Context) -> str:
     return (context.workspaces.host or context.workspaces.profile or "").rstrip("/").lower()
 
 
-def _submitted(
+def submitted(
     saved: Saved, run: Run, strategy: Strategy, warnings: tuple[str, ...], message: str, *, new: bool
 ) -> Submitted:
+    """Say what became of a pack that came in."""
     status = PackStatus.COMPLETED if run.status is RunStatus.COMPLETED else PackStatus.IN_PROGRESS
     return Submitted(
         pack_id=str(saved.pack_id),
