@@ -18,8 +18,8 @@ from brickyard.share.model.steps import (
     RemovePolicy,
     RotateToken,
 )
-from brickyard.share.observe import recipients as observed
 from brickyard.share.observe.asking import found
+from brickyard.share.observe.recipients import recipient as observed
 from brickyard.workspace import translated
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def create(hands: Hands, step: CreateRecipient) -> Result:
 
 def look_created(hands: Hands, step: CreateRecipient) -> Result | None:
     """Return the recipient that an earlier try has made: it carries our mark and is of the type that was wanted."""
-    there = observed.recipient(hands.client, step.name)
+    there = observed(hands.client, step.name)
     return _made(hands, step.name) if there and there.mark == hands.mark and there.type is step.type else None
 
 
@@ -73,7 +73,7 @@ def change(hands: Hands, step: ChangeRecipient) -> Result:
 
 def look_changed(hands: Hands, step: ChangeRecipient) -> Result | None:
     """Tell whether a recipient is as the change wants it."""
-    there = observed.recipient(hands.client, step.name)
+    there = observed(hands.client, step.name)
     if there is None:
         return None
     ends = max((token.expires_at for token in there.tokens if token.expires_at), default=None)
@@ -144,7 +144,7 @@ def delete(hands: Hands, step: DeleteRecipient) -> Result:
 
 def look_deleted(hands: Hands, step: DeleteRecipient) -> Result | None:
     """Tell whether a recipient is gone."""
-    return {} if observed.recipient(hands.client, step.name) is None else None
+    return {} if observed(hands.client, step.name) is None else None
 
 
 def _first_end(step: CreateRecipient, now: datetime) -> datetime | None:
@@ -195,7 +195,7 @@ def _properties(hands: Hands, step: ChangeRecipient, wanted: Mapping[str, str]) 
 
 
 def _policy(hands: Hands, recipient: str, wanted: OidcPolicy) -> str | None:
-    there = observed.recipient(hands.client, recipient)
+    there = observed(hands.client, recipient)
     same = (p.id for p in there.policies if _says(p) == _says(wanted)) if there else iter(())
     return next(same, None)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from brickyard.share.apply.hands import Hands, Result
 from brickyard.share.model.current import ObjectKind, SharedObject
 from brickyard.share.model.steps import ChangeObjects, ChangeShare, CreateShare, DeleteShare, Grant, Revoke
-from brickyard.share.observe import shares as observed
+from brickyard.share.observe.shares import readers
+from brickyard.share.observe.shares import share as observed
 from brickyard.share.plan.shapes import TABLE_LIKE, exposed, key, normal
 from brickyard.workspace import translated
 
@@ -34,13 +35,13 @@ def create(hands: Hands, step: CreateShare) -> Result:
 
 def look_created(hands: Hands, step: CreateShare) -> Result | None:
     """Return the share that an earlier try has made: it carries our mark."""
-    there = observed.share(hands.client, step.name)
+    there = observed(hands.client, step.name)
     return {} if there and there.mark == hands.mark else None
 
 
 def change(hands: Hands, step: ChangeShare) -> Result:
     """Change the comment; a share that has no mark yet is marked."""
-    there = observed.share(hands.client, step.name)
+    there = observed(hands.client, step.name)
     mark = (there.mark if there else None) or hands.mark
     with translated(f"change share {step.name}"):
         hands.client.shares.update(step.name, comment=marked(step.comment, mark))
@@ -49,7 +50,7 @@ def change(hands: Hands, step: ChangeShare) -> Result:
 
 def look_changed(hands: Hands, step: ChangeShare) -> Result | None:
     """Tell whether the comment is the one that is wanted, with a mark."""
-    there = observed.share(hands.client, step.name)
+    there = observed(hands.client, step.name)
     return {} if there and there.mark and there.comment == step.comment else None
 
 
@@ -67,7 +68,7 @@ def change_objects(hands: Hands, step: ChangeObjects) -> Result:
 
 def look_objects(hands: Hands, step: ChangeObjects) -> Result | None:
     """Tell whether all that was to be added or updated is there as wanted, and nothing that was to be removed."""
-    there = observed.share(hands.client, step.share)
+    there = observed(hands.client, step.share)
     if there is None:
         return None
     by_place = {_place(one): one for one in there.objects}
@@ -84,7 +85,7 @@ def grant(hands: Hands, step: Grant) -> Result:
 
 def look_granted(hands: Hands, step: Grant) -> Result | None:
     """Tell whether all of them may read it."""
-    return {} if _folded(step.recipients) <= _folded(observed.readers(hands.client, step.share)) else None
+    return {} if _folded(step.recipients) <= _folded(readers(hands.client, step.share)) else None
 
 
 def revoke(hands: Hands, step: Revoke) -> Result:
@@ -95,7 +96,7 @@ def revoke(hands: Hands, step: Revoke) -> Result:
 
 def look_revoked(hands: Hands, step: Revoke) -> Result | None:
     """Tell whether none of them may read it."""
-    there = observed.share(hands.client, step.share)
+    there = observed(hands.client, step.share)
     return {} if there is None or not _folded(step.recipients) & _folded(there.readers) else None
 
 
@@ -108,7 +109,7 @@ def delete(hands: Hands, step: DeleteShare) -> Result:
 
 def look_deleted(hands: Hands, step: DeleteShare) -> Result | None:
     """Tell whether a share is gone."""
-    return {} if observed.share(hands.client, step.name) is None else None
+    return {} if observed(hands.client, step.name) is None else None
 
 
 def _folded(names: Iterable[str]) -> set[str]:

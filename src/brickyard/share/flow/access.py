@@ -11,7 +11,8 @@ from brickyard.kernel.errors import NotFound
 from brickyard.share.model.current import RecipientState, ShareState
 from brickyard.share.model.pack import RecipientType
 from brickyard.share.model.runs import Access
-from brickyard.share.observe import recipients, shares
+from brickyard.share.observe.recipients import every as every_recipient
+from brickyard.share.observe.shares import every_name, shares
 from brickyard.share.plan.lifetimes import newest
 from brickyard.share.store import claims
 
@@ -22,8 +23,8 @@ Made = Mapping[tuple[str, str], tuple[UUID, datetime]]
 def access(context: Context, name: str | None = None) -> tuple[Access, ...]:
     """Return every right to read a share, of all or of the recipient or share *name*; NotFound when it is neither."""
     client = context.workspaces.client()
-    known = recipients.every(client)
-    names = shares.every_name(client)
+    known = every_recipient(client)
+    names = every_name(client)
     if name is not None and name.lower() not in {*known, *(one.lower() for one in names)}:
         raise NotFound(f"there is no recipient or share {name}", remedy="`brickyard share access` lists all")
     wanted = [one for one in names if one.lower() == (name or "").lower()] or names
@@ -32,7 +33,7 @@ def access(context: Context, name: str | None = None) -> tuple[Access, ...]:
     now = context.clock()
     found = [
         _right(share, known.get(reader.lower()), reader, made, now)
-        for share in shares.shares(client, wanted).values()
+        for share in shares(client, wanted).values()
         for reader in share.readers
     ]
     chosen = (one for one in found if name is None or name.lower() in (one.recipient.lower(), one.share.lower()))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from brickyard.context import Context
 from brickyard.kernel.errors import NotFound
+from brickyard.share.flow.submit import workspace_of
 from brickyard.share.model.runs import Delivery
-from brickyard.share.observe import recipients
+from brickyard.share.observe.recipients import recipient as observed
 from brickyard.share.plan.lifetimes import newest
 from brickyard.share.store import audit, links
 from brickyard.share.store.sealing import opened
@@ -17,11 +18,11 @@ def deliver(context: Context, recipient: str) -> Delivery:
     Raises NotFound when there is none, or none any more, and GuardRefused when another home has sealed it; then it stays.
     """
     client = context.workspaces.client()
-    there = recipients.recipient(client, recipient)
+    there = observed(client, recipient)
     token = newest(there.tokens) if there else None
     at, settings = context.clock(), context.queue.settings
     with context.metadata.transaction() as tx:
-        sealed = links.take(tx, client.config.host or "", recipient, by=context.actor, at=at)
+        sealed = links.take(tx, workspace_of(context), recipient, by=context.actor, at=at)
         if sealed is None:
             raise NotFound(
                 f"there is no activation link of {recipient} to give out",
