@@ -22,11 +22,12 @@ from brickyard.kernel.errors import (
 from brickyard.share import report
 from brickyard.share.attempt import Work
 from brickyard.share.flow import relay
+from brickyard.share.flow.approve import NEEDED
 from brickyard.share.flow.looking import decide, look_around
 from brickyard.share.flow.submit import allowed_by, ask_for_approval
 from brickyard.share.model.pack import SharePack, Strategy
 from brickyard.share.model.records import NotificationType
-from brickyard.share.model.runs import ApproverStatus, RunStatus, StepStatus
+from brickyard.share.model.runs import ApproverStatus, RunKind, RunStatus, StepStatus
 from brickyard.share.model.steps import Plan, Step
 from brickyard.share.store import approvals, audit, claims, documents, entities, leases, notices, packs, runs, steps
 from brickyard.share.store.runs import Run
@@ -34,7 +35,7 @@ from brickyard.share.store.runs import Run
 log = structlog.stdlib.get_logger(__name__)
 
 _NOTHING_TO_DO = "Already up to date with share pack data"
-_NEEDED = {"file": 0, "one": 1, "two": 2}
+_READY = (RunKind.DIRECT, RunKind.ROTATION, RunKind.EXPIRY)  # runs that come with their plan
 _MADE = ("Create", "Add", "Import", "Enable", "Grant")
 
 
@@ -109,10 +110,25 @@ def _carry_on(context: Context, run: Run) -> None:
     if run.result and "failure" in run.result:
         raise BrickyardError(run.result["failure"]["message"], code=run.result["failure"]["code"])
     work = Work(context, run)
+    if run.kind in _READY:
+        _follow(context, run, work)
+        return
     pack = _config(context, run)
     plan = _known_plan(context, run) or _new_plan(context, run, pack, work)
     work.carry_out(plan.steps)
     _complete(context, run, pack, plan, work)
+
+
+def _follow(context: Context, run: Run, work: Work) -> None:
+    """Do the steps that a run came with, and end it well."""
+    made = documents.plan(run.plan or {}).steps
+    work.carry_out(made)
+    with context.metadata.transaction() as tx:
+        context.queue.checkpoint(tx)
+        at, message = context.clock(), _summary(made)
+        freed = runs.finish(tx, run.id, RunStatus.COMPLETED, at, message=message)
+        relay.wake(tx, context, freed)
+        audit.seal(tx, at=at, actor=context.actor, action="CompleteRun", subject=run.id, detail={"message": message})
 
 
 def _config(context: Context, run: Run) -> SharePack:
@@ -135,7 +151,7 @@ def _known_plan(context: Context, run: Run) -> Plan | None:
 def _new_plan(context: Context, run: Run, pack: SharePack, work: Work) -> Plan:
     """Plan against what is there now, check that it may be done, and keep it."""
     plan = decide(context, work.hands.client, pack, run.pack_id, allowed_by(run))
-    _check_refusals(pack, plan)
+    _check_refusals(context, pack, plan)
     _check_hash(run, plan)
     with context.metadata.transaction() as tx:
         context.queue.checkpoint(tx)
@@ -145,9 +161,10 @@ def _new_plan(context: Context, run: Run, pack: SharePack, work: Work) -> Plan:
     return plan
 
 
-def _check_refusals(pack: SharePack, plan: Plan) -> None:
+def _check_refusals(context: Context, pack: SharePack, plan: Plan) -> None:
     said = pack.metadata.approver_status
-    if said != ApproverStatus.APPROVED:
+    by_file = context.queue.settings.share_approval == "file"
+    if said != ApproverStatus.APPROVED and (by_file or said == ApproverStatus.DECLINED):
         raise SpecInvalid(f"the pack is not approved: approver_status is {said}", code="share-not-approved")
     if plan.refusals:
         count = len(plan.refusals)
@@ -167,7 +184,7 @@ def _check_hash(run: Run, plan: Plan) -> None:
 
 
 def _check_approval(tx: Connection, context: Context, run: Run, plan: Plan) -> None:
-    needed = _NEEDED[context.queue.settings.share_approval]
+    needed = NEEDED[context.queue.settings.share_approval]
     if needed and len(approvals.given(tx, run.id, plan.hash)) < needed:
         raise _Unapproved
 
