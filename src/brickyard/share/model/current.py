@@ -148,6 +148,7 @@ class ScheduleState:
     settings: ScheduleSettings
     other_tasks: bool = False
     mark: str | None = None
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
