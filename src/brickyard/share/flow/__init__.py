@@ -17,6 +17,7 @@ from brickyard.share.flow.record import history, list_packs, run_of, status, wai
 from brickyard.share.flow.rollback import preview_rollback, rollback
 from brickyard.share.flow.submit import plan_of, preview, submit
 from brickyard.share.flow.tenants import import_tenants
+from brickyard.share.flow.verify import drop_probes, verify
 
 __all__ = [
     "access",
@@ -25,6 +26,7 @@ __all__ = [
     "deliver",
     "direct",
     "drift",
+    "drop_probes",
     "expire_due",
     "gave_up",
     "history",
@@ -40,5 +42,6 @@ __all__ = [
     "run_of",
     "status",
     "submit",
+    "verify",
     "wait",
 ]
