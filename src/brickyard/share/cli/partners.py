@@ -66,7 +66,7 @@ def rotate(ctx: typer.Context) -> None:
     """
     from brickyard.share import flow
 
-    found = flow.rotate_due(house(ctx))
+    found = flow.rotate_due(house(ctx), follow=True)
     emit({"rotated": found}, output(ctx), f"rotated {', '.join(found)}" if found else "no token is due")
 
 

@@ -32,7 +32,7 @@ _PAGE = 200
 Find = Callable[[Context, "WorkspaceClient", PackRecord, SharePack], Iterator[tuple[str, Step]]]
 
 
-def rotate_due(context: Context, *, follow: bool = True) -> tuple[str, ...]:
+def rotate_due(context: Context, *, follow: bool = False) -> tuple[str, ...]:
     """Rotate the tokens that their policy says are too old; returns the recipients.
 
     The runs are queued; with *follow* they are waited for. Only tokens of packs that were provisioned are looked at.
@@ -40,7 +40,7 @@ def rotate_due(context: Context, *, follow: bool = True) -> tuple[str, ...]:
     return _due(context, RunKind.ROTATION, _too_old, follow=follow)
 
 
-def expire_due(context: Context, *, follow: bool = True) -> tuple[str, ...]:
+def expire_due(context: Context, *, follow: bool = False) -> tuple[str, ...]:
     """Take the access from recipients whose `expires_on` is past; returns them."""
     return _due(context, RunKind.EXPIRY, _ended, follow=follow)
 
