@@ -164,6 +164,12 @@ def test_a_view_is_listed_as_a_table(target: Any, client: WorkspaceClient, schem
     client.tables.delete(f"{schema}.few")
 
 
+@pytest.mark.covers("registered_models.get")
+def test_a_model_that_nobody_registered_does_not_exist(client: WorkspaceClient, schema: str):
+    with pytest.raises(NotFound, match="does not exist"):
+        client.registered_models.get(f"{schema}.no_such_model")
+
+
 @pytest.mark.covers("functions.get", "functions.list", "functions.delete")
 def test_a_sql_function_is_described(
     target: Any,

@@ -1,4 +1,4 @@
-"""Unity Catalog: tables, views and functions."""
+"""Unity Catalog: tables, views, functions, and that there are no models."""
 
 from __future__ import annotations
 
@@ -133,6 +133,14 @@ def delete_function(unity: Unity, call: Call) -> Answer:
     row = unity.owned(_find_function(unity, call), call.principal)
     unity.run_sql(f"DROP FUNCTION {quoted(row.key)}", call.principal)
     return {}
+
+
+@router.on("GET", f"{_UC}/models/{{name}}", operation="registered_models.get")
+def get_model(unity: Unity, call: Call) -> Answer:
+    """Describe a registered model, of which there is none."""
+    key = name_parts(call.params["name"], 3)
+    unity.store.schema(key[0], key[1])
+    raise DoesNotExist("RESOURCE_DOES_NOT_EXIST", f"Registered model '{'.'.join(key)}' does not exist.")
 
 
 def _find_table(unity: Unity, call: Call) -> Table:
