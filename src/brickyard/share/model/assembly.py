@@ -14,6 +14,7 @@ from brickyard.share.model.reading import Reading
 from brickyard.share.model.suggest import nearest
 
 _STAND_INS = {"type": "D2O", "schedule": {"continuous": True}, "delta_share_region": "AM"}
+_NAMES: dict[str | int, str] = {"servicenow": "servicenow_ticket"}
 _REFERENCES = ("recipient", "share")
 
 
@@ -54,7 +55,8 @@ def _validated(raw: dict[str, Any]) -> tuple[SharePack | None, list[tuple[Path, 
     try:
         return SharePack.model_validate(raw), []
     except ValidationError as error:
-        return None, [(tuple(e["loc"]), e["type"], e["msg"]) for e in error.errors(include_url=False)]
+        found = error.errors(include_url=False, include_input=False)
+        return None, [(tuple(_NAMES.get(step, step) for step in e["loc"]), e["type"], e["msg"]) for e in found]
 
 
 def _report(reading: Reading, raw: dict[str, Any], errors: list[tuple[Path, str, str]], faulty: set[Path]) -> set[Path]:

@@ -53,16 +53,12 @@ _DAMAGED = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its values, and the places of its empty cells, by column name."""
+    """One row: its values, the places of its empty cells, and those of the columns' heads, by column name."""
 
     values: Mapping[str, Scalar]
     blank: Mapping[str, Place]
+    heads: Mapping[str, Place]
     place: Place
-
-    @property
-    def places(self) -> dict[str, Place]:
-        """The places of the cells that hold a value."""
-        return {name: scalar.place for name, scalar in self.values.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +81,12 @@ class Sheet:
     def rows(self) -> Iterator[Row]:
         """Yield the rows below the first that hold something."""
         names = self.names()
+        heads = {name: self.at(1, column) for column, name in names.items()}
         for number, cells in enumerate(self.lines[1:], 2):
             if cells:
                 values = {names[column]: scalar for column, scalar in cells.items() if column in names}
                 blank = {name: self.at(number, column) for column, name in names.items() if column not in cells}
-                yield Row(values, blank, self.at(number, 1))
+                yield Row(values, blank, heads, self.at(number, 1))
 
 
 @dataclass(slots=True)

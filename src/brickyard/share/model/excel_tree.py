@@ -179,9 +179,7 @@ class _Workbook:
         blank = {name: row.blank[name] for name in keys if name in row.blank}
         _gather(entries, "schedule", keys, row, blank)
         if "schedule" not in entries and word == "cron":
-            self._cells.faults.append(
-                Fault((), "the cron is empty", "give a Quartz expression", blank.get("cron", row.place))
-            )
+            entries["schedule"] = Fields({}, {}, _place(kind, row), blank)
 
     def _entries(self, row: Row, lists: Iterable[str], pairs: Iterable[str]) -> dict[str, Node]:
         entries: dict[str, Node] = dict(row.values)
@@ -213,9 +211,10 @@ def _metadata(sheet: Sheet) -> Fields:
     header = sheet.names()
     wide = len(set(header.values()) & set(names)) > 1
     if wide:
-        row = next(sheet.rows(), Row({}, {}, sheet.at(2, 1)))
+        row = next(sheet.rows(), Row({}, {}, {}, sheet.at(2, 1)))
         return _fields(dict(row.values), row, sheet.place)
     entries: dict[str, Node] = {}
+    heads: dict[str, Place] = {}
     blank: dict[str, Place] = {}
     for number, line in enumerate(sheet.lines, 1):
         name = folded(line[1].text) if 1 in line else ""
@@ -223,15 +222,17 @@ def _metadata(sheet: Sheet) -> Fields:
             continue
         if 2 in line:
             entries[name] = line[2]
+            heads[name] = line[1].place
         else:
             blank[name] = sheet.at(number, 2)
-    return Fields(entries, {name: node.place for name, node in entries.items()}, sheet.place, blank)
+    return Fields(entries, heads, sheet.place, blank)
 
 
 def _renamed(row: Row, same: Mapping[str, str]) -> Row:
     values = {same.get(name, name): scalar for name, scalar in row.values.items() if same.get(name) not in row.values}
     blank = {same.get(name, name): place for name, place in row.blank.items() if same.get(name, name) not in values}
-    return Row(values, blank, row.place)
+    heads = {same.get(name, name): place for name, place in row.heads.items() if same.get(name) not in row.heads}
+    return Row(values, blank, heads, row.place)
 
 
 def _grouped(rows: list[Row]) -> list[list[Row]]:
@@ -280,7 +281,8 @@ def _gather(
 
 
 def _fields(entries: Mapping[str, Node], row: Row, place: Place | None = None) -> Fields:
-    return Fields(entries, {key: node.place for key, node in entries.items()}, place or row.place, row.blank)
+    keys = {key: row.heads.get(key, node.place) for key, node in entries.items()}
+    return Fields(entries, keys, place or row.place, row.blank)
 
 
 def _add(share: Fields, pipelines: list[Fields]) -> Fields:

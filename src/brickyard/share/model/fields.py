@@ -111,7 +111,8 @@ def cron(text: str) -> str:
     try:
         quartz.parse(text)
     except SpecInvalid as error:
-        raise RefusedError(error.message, error.remedy, instead=_from_unix(words)) from error
+        message = error.message.replace(": expression: ", ": ")
+        raise RefusedError(message, error.remedy, instead=_from_unix(words)) from error
     return " ".join(words)
 
 

@@ -24,7 +24,7 @@ ROWS = 5_000
 COLUMNS = 100
 CELLS = 100_000
 _RANGE = 10_000
-_REFERENCE = re.compile(rb"<(?:\\w+:)?(?:mergeCell|hyperlink)\\b[^>]*?\\bref\\s*=\\s*[\"']([^\"']*)")
+_REFERENCE = re.compile(rb"<(?:\w+:)?(?:mergeCell|hyperlink)\b[^>]*?\bref\s*=\s*[\"']([^\"']*)")
 _SMALL_PART = 100 * 1024
 _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -130,8 +130,7 @@ def _guard_parts(name: str, archive: ZipFile) -> None:
         content = _inflated(name, archive, part, left)
         left -= len(content)
         _guard_content(name, part.filename, content)
-        if part.filename.startswith("xl/worksheets/"):
-            cells += _cells(name, part.filename, content)
+        cells += _cells(name, part.filename, content)  # a sheet may stand under any name
     if cells > CELLS:
         _refuse(name, f"the workbook has {cells:,} cells, at most {CELLS:,} are read", _SPLIT)
 

@@ -36,6 +36,7 @@ class Place:
 
 
 TOP = Place((0, 0), "")
+_WRITTEN = {"servicenow_ticket": "servicenow"}
 _ALSO: dict[str | int, str] = {"description": "comment", "servicenow_ticket": "servicenow"}
 
 
@@ -93,7 +94,7 @@ class RefusedError(ValueError):
 
 def dotted(path: Path) -> str:
     """Write a path as people do: `share[0].pipelines[1].cron`."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{_WRITTEN.get(step, step)}" for step in path)
     return text.removeprefix(".")
 
 

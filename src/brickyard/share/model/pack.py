@@ -196,11 +196,3 @@ class SharePack(_Part):
     recipient: tuple[RecipientSpec, ...] = ()
     share: tuple[ShareSpec, ...] = ()
     removal: Removal | None = None
-
-
-def pack_name(pack: SharePack) -> str:
-    """Return the name a new pack gets: `SharePack_{requestor}_{business_line}_{project or default}`, spaces as `_`."""
-    metadata = pack.metadata
-    return f"SharePack_{metadata.requestor}_{metadata.business_line}_{metadata.project_name or 'default'}".replace(
-        " ", "_"
-    )

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from brickyard.share.model.fields import RULES, clean
-from brickyard.share.model.nodes import Fault, Fields, Items, Node, Path, RefusedError, Scalar
+from brickyard.share.model.nodes import Fault, Fields, Items, Node, Path, Place, RefusedError, Scalar
 from brickyard.share.model.suggest import nearest
 
 _TRUE = frozenset({"true", "yes", "y", "on", "1"})
@@ -40,16 +40,18 @@ class Reading:
         for key, child in node.entries.items():
             name = _field_name(kind, key)
             if name is None:
-                self._unknown(kind, key, path)
+                self._unknown(kind, key, path, node.keys.get(key))
             elif name in found:
                 self._fault((*path, key), f"says again what {name!r} says", "keep one of the two")
             else:
                 found[name] = self._field(kind, name, child, (*path, name))
         return {name: value for name, value in found.items() if value is not _OMITTED and value is not _BAD}
 
-    def _unknown(self, kind: type[BaseModel], key: str, path: Path) -> None:
+    def _unknown(self, kind: type[BaseModel], key: str, path: Path, place: Place | None) -> None:
+        """Tell of a key that is not known: in a workbook once for the column, not for each row."""
         known = [info.alias or name for name, info in kind.model_fields.items() if name != "removal"]
-        fault = Fault((*path, key), f"the key {key!r} is not known", nearest(key, known))
+        message, remedy = f"the key {key!r} is not known", nearest(key, known)
+        fault = Fault((), message, remedy, place) if self.lenient else Fault((*path, key), message, remedy)
         (self.warnings if self.compat else self.faults).append(fault)
 
     def _field(self, kind: type[BaseModel], name: str, node: Node, path: Path) -> Any:

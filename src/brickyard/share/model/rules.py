@@ -218,14 +218,13 @@ def _pipeline(share: ShareSpec, spec: PipelineSpec, share_path: Path, at: int) -
             reads=(keys, (*path, "scd_type")),
         )
     yield from _unique((*path, "key_columns"), spec.key_columns, None, "column")
-    if (spec.schedule.cron is None) != spec.schedule.continuous:
-        schedule = (*path, "schedule")
+    cron = (*path, "schedule", "cron")
+    if spec.schedule.continuous and spec.schedule.cron is not None:
+        yield Fault(cron, "stands beside continuous", "keep one of the two")
+    if not spec.schedule.continuous and spec.schedule.cron is None:
         remedy = 'write {cron: "0 30 6 * * ?", timezone: UTC} or "continuous"'
         yield Fault(
-            schedule,
-            "is neither a cron expression nor continuous, or both",
-            remedy,
-            reads=((*schedule, "cron"), (*schedule, "continuous")),
+            cron, "is missing, and the schedule is not continuous", remedy, reads=((*path, "schedule", "continuous"),)
         )
 
 
