@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from brickyard.context import Context
-from brickyard.queue import task
+from brickyard.queue import companion, periodic, task
 from brickyard.share import flow
 
 
@@ -13,13 +13,32 @@ def provision(context: Context, *, run_id: str) -> None:
     flow.provision(context, run_id)
 
 
-@task("share.rotate")
+@periodic("share.rotate", "share_rotation_minutes")
 def rotate(context: Context) -> None:
     """Replace the tokens that their policy says are too old."""
     flow.rotate_due(context)
 
 
-@task("share.expire")
+@periodic("share.expire", "share_rotation_minutes")
 def expire(context: Context) -> None:
-    """Take the access from recipients whose time is over."""
+    """Take the access from recipients whose time is over, and drop the probes of verifications that were killed."""
     flow.expire_due(context)
+    flow.drop_probes(context)
+
+
+@companion("share.receive")
+def receive(context: Context) -> None:
+    """Take the runs that the Azure queue brings."""
+    flow.receive(context)
+
+
+@periodic("share.relay", 1, due=flow.something_to_send)
+def relay(context: Context) -> None:
+    """Send the runs that wait in the outbox to the Azure queue."""
+    flow.send_due(context)
+
+
+@periodic("share.recover", 300)
+def recover(context: Context) -> None:
+    """Queue the runs whose message was lost."""
+    flow.recover(context)

@@ -13,7 +13,9 @@ from brickyard.share.flow.direct import direct
 from brickyard.share.flow.drift import drift
 from brickyard.share.flow.due import expire_due, rotate_due
 from brickyard.share.flow.provision import gave_up, provision
+from brickyard.share.flow.receive import receive
 from brickyard.share.flow.record import history, list_packs, run_of, status, wait
+from brickyard.share.flow.relay import recover, send_due, something_to_send
 from brickyard.share.flow.rollback import preview_rollback, rollback
 from brickyard.share.flow.submit import plan_of, preview, submit
 from brickyard.share.flow.tenants import import_tenants
@@ -37,9 +39,13 @@ __all__ = [
     "preview",
     "preview_rollback",
     "provision",
+    "receive",
+    "recover",
     "rollback",
     "rotate_due",
     "run_of",
+    "send_due",
+    "something_to_send",
     "status",
     "submit",
     "verify",

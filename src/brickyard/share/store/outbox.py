@@ -10,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from brickyard.share.tables import outbox
+from brickyard.share.model.runs import RunStatus
+from brickyard.share.tables import outbox, runs
 
 QUEUE = "queue"
 NOTIFICATION = "notification"
@@ -45,6 +46,21 @@ def take(
     taken = sa.update(outbox).where(outbox.c.id.in_(mine)).values(due_at=at + hold, attempts=outbox.c.attempts + 1)
     rows = tx.execute(taken.returning(outbox)).all()
     return tuple(Parcel(row.id, row.kind, row.payload, row.attempts, row.created_at) for row in sorted(rows))
+
+
+def due(tx: Connection, kind: str, at: datetime) -> bool:
+    """Tell whether there is something to send."""
+    waits = (outbox.c.kind == kind) & (outbox.c.status == "pending") & (outbox.c.due_at <= at)
+    return tx.execute(sa.select(sa.exists().where(waits))).scalar_one()
+
+
+def lost_runs(tx: Connection, before: datetime) -> tuple[str, ...]:
+    """Return the runs that have not begun though their message went out before a time."""
+    mine = (outbox.c.kind == QUEUE) & (outbox.c.payload["run_id"].astext == runs.c.id)
+    gone = sa.exists().where(mine, outbox.c.status == "sent", outbox.c.sent_at < before)
+    waits = sa.exists().where(mine, outbox.c.status == "pending")
+    idle = runs.c.status == RunStatus.QUEUED
+    return tuple(tx.scalars(sa.select(runs.c.id).where(idle, gone, ~waits).order_by(runs.c.created_at)))
 
 
 def sent(tx: Connection, parcel_id: int, at: datetime) -> None:

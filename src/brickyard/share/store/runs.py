@@ -99,9 +99,10 @@ def create(
     return made
 
 
-def get(tx: Connection, run_id: str) -> Run:
-    """Return a run, or raise NotFound."""
-    row = tx.execute(sa.select(runs).where(runs.c.id == run_id)).one_or_none()
+def get(tx: Connection, run_id: str, *, lock: bool = False) -> Run:
+    """Return a run, or raise NotFound; with *lock* nobody else changes it until the transaction ends."""
+    found = sa.select(runs).where(runs.c.id == run_id)
+    row = tx.execute(found.with_for_update() if lock else found).one_or_none()
     if row is None:
         raise NotFound(f"there is no run {run_id}", code="share-run-not-found", remedy="`brickyard share list`")
     return _run(row)
