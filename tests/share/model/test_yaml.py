@@ -261,6 +261,25 @@ def test_weekdays_in_numbers_are_not_guessed_because_unix_counts_them_otherwise(
     assert said(changed('"0 30 6 * * ?"', '"30 6 * * 1"'), compat=True)
 
 
+def test_what_stands_twice_in_a_set_is_taken_once_and_said():
+    text = changed("[203.0.113.7]", "[203.0.113.7, 203.0.113.7/32]").replace(
+        "[main.s.orders]", "[main.s.orders, MAIN.s.orders]"
+    )
+    parsed = read(text.replace("[acme]", "[acme, acme]"))
+    assert (parsed.pack, parsed.content_hash) == (read(PACK).pack, read(PACK).content_hash)
+    assert len(parsed.warnings) == 3
+    readers = read(changed("[acme]", "[b, acme, B, c]")).pack.share[0].recipients
+    assert readers == ("b", "acme", "c")
+
+
+def test_one_object_said_in_two_ways_or_two_objects_of_one_alias_are_refused():
+    for other in ("{name: main.s.orders, cdf: true}", "{name: main.t.orders, shared_as: S.orders}"):
+        lines = said(changed("[main.s.orders]", f"[main.s.orders, {other}]"))
+        assert any(
+            "share[0].share_assets[1]: goes by 's.orders' in the share, as main.s.orders does" in line for line in lines
+        )
+
+
 # Older and shorter forms
 
 

@@ -254,7 +254,10 @@ def _once(node: Node) -> Node:
     """A list in which what several rows say stands once."""
     if not isinstance(node, Items):
         return node
-    return Items(tuple({_said(item): item for item in reversed(node.items)}.values())[::-1], node.place)
+    found: dict[str, Node] = {}
+    for item in node.items:
+        found.setdefault(_said(item), item)
+    return Items(tuple(found.values()), node.place)
 
 
 def _said(node: Node) -> str:

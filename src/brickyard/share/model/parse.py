@@ -10,6 +10,7 @@ from brickyard.share.model.assembly import assemble
 from brickyard.share.model.content import content_hash
 from brickyard.share.model.guards import Format, file_format, read_guarded
 from brickyard.share.model.nodes import TOP, Fault, Fields, Node, problems
+from brickyard.share.model.once import repeats, without_repeats
 from brickyard.share.model.pack import SharePack
 from brickyard.share.model.reading import Reading
 
@@ -41,7 +42,8 @@ def parse(name: str, data: bytes, *, compat: bool = False) -> Parsed:
     pack, tree = assemble(reading, tree)
     if pack is None:
         raise _invalid(name, problems(name, tree, reading.faults))
-    warnings = problems(name, tree, [*_misnamed(name, kind), *reading.warnings, *rules.warnings(pack)])
+    warnings = problems(name, tree, [*_misnamed(name, kind), *reading.warnings, *rules.warnings(pack), *repeats(pack)])
+    pack = without_repeats(pack)
     return Parsed(pack, tuple(map(_sentence, warnings)), kind, content_hash(pack))
 
 
