@@ -229,5 +229,6 @@ def _job(hands: Hands, name: str) -> int | None:
 
 
 def _job_settings(hands: Hands, job_id: int) -> JobSettings | None:
-    there = found(f"read the job {job_id}", lambda: hands.client.jobs.get(job_id))
+    absent = ("INVALID_PARAMETER_VALUE",)  # with which Databricks says of a job that it does not exist
+    there = found(f"read the job {job_id}", lambda: hands.client.jobs.get(job_id), absent=absent)
     return there.settings if there else None
