@@ -7,16 +7,19 @@ from datetime import datetime
 
 from brickyard.kernel.errors import Problem
 from brickyard.share.model.current import Current
-from brickyard.share.model.pack import SharePack, Strategy
+from brickyard.share.model.pack import Removal, SharePack, Strategy
 from brickyard.share.model.steps import CreateSchema, EnableChangeFeed, Loss, Plan, Step
 from brickyard.share.plan.case import Case, Do, Item, Mind
 from brickyard.share.plan.claims import claims_after
 from brickyard.share.plan.digest import plan_hash
 from brickyard.share.plan.inverse import inverse
 from brickyard.share.plan.limits import limits
+from brickyard.share.plan.pipelines import pipelines
 from brickyard.share.plan.recipients import recipients
+from brickyard.share.plan.removal import removal
 from brickyard.share.plan.shares import shares
 from brickyard.share.plan.strategy import detect
+from brickyard.share.plan.surplus import surplus
 
 __all__ = ["claims_after", "detect", "inverse", "plan", "plan_hash"]
 
@@ -33,8 +36,13 @@ def plan(pack: SharePack, current: Current, *, now: datetime, adopt: bool = Fals
 
 
 def _items(case: Case) -> Iterator[Item]:
+    if case.pack.metadata.strategy is Strategy.DELETE:
+        yield from removal(case, case.pack.removal or Removal())
+        return
     yield from recipients(case)
     yield from shares(case)
+    yield from pipelines(case)
+    yield from surplus(case)
     yield from limits(case)
 
 

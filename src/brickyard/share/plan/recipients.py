@@ -148,7 +148,7 @@ def _change(case: Case, spec: RecipientSpec, state: RecipientState) -> Iterator[
         yield Do(Stage.RECIPIENT, change)
     yield from _limit(state.name, networks)
     yield from _kept(case, spec, state)
-    yield from _address_losses(state, present, networks)
+    yield from addresses.losses(state.name, present, networks)
     yield from _property_losses(case, state, properties)
     yield from _end_losses(case, spec, state, ends)
 
@@ -182,18 +182,6 @@ def _kept(case: Case, spec: RecipientSpec, state: RecipientState) -> Iterator[It
     asked = addresses.canonicals(spec.recipient_ips_to_remove) & theirs & addresses.canonicals(state.ip_addresses)
     if asked:
         yield Mind(f"{state.name} keeps {listed(asked)}: another share pack has added it.")
-
-
-def _address_losses(state: RecipientState, present: frozenset[str], wanted: frozenset[str]) -> Iterator[Item]:
-    if present and not wanted:
-        text = f"{state.name} can read from every address: its list of addresses becomes empty"
-        yield Loss(what=text, who=(state.name,))
-        yield Mind(f"{text}.")
-    elif gone := present - wanted:
-        yield Loss(what=f"{state.name} can no longer read from {listed(gone)}", who=(state.name,))
-    elif wanted and not present:
-        text = f"{state.name} can read from {listed(wanted)} only; until now it could from every address"
-        yield Loss(what=text, who=(state.name,))
 
 
 def _wanted_properties(case: Case, spec: RecipientSpec, state: RecipientState) -> Mapping[str, str]:
