@@ -93,6 +93,17 @@ def test_a_merge_may_name_the_columns_of_its_source(table):
     assert table.rows("SELECT * FROM t ORDER BY id") == [[1, "z"], [2, "b"], [9, "new"]]
 
 
+@pytest.mark.parametrize("feed", [True, False])
+def test_a_merge_finds_the_rows_whose_keys_are_null(table, feed):
+    table.run_all(
+        f"CREATE TABLE k (a INT, b STRING, v INT) TBLPROPERTIES (delta.enableChangeDataFeed = {str(feed).lower()})",
+        "INSERT INTO k VALUES (1, NULL, 1), (NULL, NULL, 2)",
+        "MERGE INTO k t USING (SELECT CAST(NULL AS INT) AS a, CAST(NULL AS STRING) AS b, 5 AS v) s"
+        " ON t.a <=> s.a AND t.b <=> s.b WHEN MATCHED THEN UPDATE SET v = s.v WHEN NOT MATCHED THEN INSERT *",
+    )
+    assert table.rows("SELECT * FROM k ORDER BY v") == [[1, None, 1], [None, None, 5]]
+
+
 @pytest.mark.parametrize(
     ("sql_text", "error"),
     [

@@ -174,4 +174,9 @@ def _is_star(then: exp.Expression) -> bool:
 
 
 def _sql(tree: exp.Expression) -> str:
-    return tree.sql(dialect="postgres")
+    """Spell an expression for delta-rs, to whom `a <=> b AND c` would be `a <=> (b AND c)`."""
+    return tree.transform(_enclosed).sql(dialect="postgres")
+
+
+def _enclosed(node: exp.Expression) -> exp.Expression:
+    return exp.Paren(this=node.copy()) if isinstance(node, exp.NullSafeEQ) else node
