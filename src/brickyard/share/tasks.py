@@ -42,3 +42,15 @@ def relay(context: Context) -> None:
 def recover(context: Context) -> None:
     """Queue the runs whose message was lost."""
     flow.recover(context)
+
+
+@periodic("share.notify", 5, due=flow.someone_to_tell)
+def notify(context: Context) -> None:
+    """Send the notifications that are due."""
+    flow.tell_due(context)
+
+
+@periodic("share.tidy", 3600)
+def tidy(context: Context) -> None:
+    """Forget the answers to old requests, and drop what killed verifications left."""
+    flow.tidy(context)

@@ -12,6 +12,7 @@ from brickyard.share.flow.deliver import deliver
 from brickyard.share.flow.direct import direct
 from brickyard.share.flow.drift import drift
 from brickyard.share.flow.due import expire_due, rotate_due
+from brickyard.share.flow.notify import someone_to_tell, tell_due
 from brickyard.share.flow.provision import gave_up, provision
 from brickyard.share.flow.receive import receive
 from brickyard.share.flow.record import history, list_packs, run_of, status, wait
@@ -19,6 +20,7 @@ from brickyard.share.flow.relay import recover, send_due, something_to_send
 from brickyard.share.flow.rollback import preview_rollback, rollback
 from brickyard.share.flow.submit import plan_of, preview, submit
 from brickyard.share.flow.tenants import import_tenants
+from brickyard.share.flow.tidy import tidy
 from brickyard.share.flow.verify import drop_probes, verify
 
 __all__ = [
@@ -45,9 +47,12 @@ __all__ = [
     "rotate_due",
     "run_of",
     "send_due",
+    "someone_to_tell",
     "something_to_send",
     "status",
     "submit",
+    "tell_due",
+    "tidy",
     "verify",
     "wait",
 ]

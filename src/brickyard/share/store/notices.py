@@ -17,7 +17,7 @@ from brickyard.share.tables import notifications
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A notification to one person that is to be sent; *parcel* is its place in the outbox."""
+    """A notification to one person that is to be sent; *parcel* is its place in the outbox, *delivered* what it went by."""
 
     id: UUID
     parcel: int
@@ -26,6 +26,7 @@ class Notice:
     to: str
     subject: str
     body: str
+    delivered: tuple[str, ...] = ()
 
 
 def notify(
@@ -54,6 +55,11 @@ def take(
 ) -> tuple[Notice, ...]:
     """Take the notifications that are due, as `outbox.take` does."""
     return tuple(_notice(tx, parcel) for parcel in outbox.take(tx, outbox.NOTIFICATION, at, limit=limit, hold=hold))
+
+
+def delivered(tx: Connection, notice: Notice, channel: str) -> None:
+    """Remember that a notification went out by a channel, whatever becomes of the others."""
+    outbox.append(tx, notice.parcel, "delivered", channel)
 
 
 def sent(tx: Connection, notice: Notice, at: datetime) -> None:
@@ -91,4 +97,5 @@ def _notice(tx: Connection, parcel: outbox.Parcel) -> Notice:
         to=row.recipient_email,
         subject=row.subject,
         body=row.body,
+        delivered=tuple(parcel.payload.get("delivered", ())),
     )

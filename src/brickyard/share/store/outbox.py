@@ -74,6 +74,13 @@ def failed(tx: Connection, parcel_id: int, error: str, again_at: datetime | None
     tx.execute(sa.update(outbox).where(outbox.c.id == parcel_id).values(error=error, **values))
 
 
+def append(tx: Connection, parcel_id: int, field: str, value: str) -> None:
+    """Add a value to a list in the payload."""
+    payload = tx.execute(sa.select(outbox.c.payload).where(outbox.c.id == parcel_id)).scalar_one()
+    longer = {**payload, field: [*payload.get(field, ()), value]}
+    tx.execute(sa.update(outbox).where(outbox.c.id == parcel_id).values(payload=longer))
+
+
 def counts(tx: Connection) -> dict[tuple[str, str], int]:
     """Return how many things of each kind are in each status."""
     rows = tx.execute(sa.select(outbox.c.kind, outbox.c.status, sa.func.count()).group_by("kind", "status"))
