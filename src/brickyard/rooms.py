@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from brickyard.kernel.measure import Measure
     from brickyard.settings import Settings
 
-ROOMS = ("migrate",)
+ROOMS = ("migrate", "share")
 
 
 def load(part: str) -> list[ModuleType]:

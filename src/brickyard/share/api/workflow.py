@@ -59,6 +59,7 @@ IdempotencyKey = Annotated[
 Compat = Annotated[bool | None, Query(description="Take unknown keys as warnings; the setting decides when absent.")]
 Adopt = Annotated[bool, Query(description="Take over what others have made.")]
 Replace = Annotated[bool, Query(description="Make anew what cannot be changed, though its tokens die.")]
+Again = Annotated[bool, Query(description="Run it again though the same content was completed a moment ago.")]
 DryRun = Annotated[bool, Query(description="Answer with the plan; nothing is remembered or changed.")]
 _UPLOADED: dict[int | str, dict[str, Any]] = {
     **answers(404, 409),
@@ -95,6 +96,7 @@ def upload(
     adopt: Adopt = False,
     replace: Replace = False,
     dry_run: DryRun = False,
+    again: Again = False,
     plan_hash: Annotated[str | None, Query(max_length=128, pattern=r"^[\x21-\x7e]+$")] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
@@ -113,6 +115,7 @@ def upload(
             replace=replace,
             plan_hash=plan_hash,
             idempotency_key=idempotency_key,
+            again=again,
         )
         if dry_run:
             return _json(PlanAnswer.of(flow.preview(context, sent)), 200)

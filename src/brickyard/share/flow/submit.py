@@ -58,7 +58,7 @@ def submit(context: Context, upload: Upload) -> Submitted:
     with context.metadata.transaction() as tx:
         found = _save(tx, context, upload, strategy)
         known = runs.newest(tx, found.pack_id) if not found.changed else None
-        if known and _still_good(context, known):
+        if known and _still_good(context, upload, known):
             return submitted(found, known, strategy, (*upload.warnings, *warnings), _KNOWN, new=False)
         options = {"adopt": upload.adopt, "replace": upload.replace, "plan_hash": upload.plan_hash}
         run = enqueue(tx, context, upload.pack, found, RunKind.APPLY, options)
@@ -101,11 +101,11 @@ def _save(tx: Connection, context: Context, upload: Upload, strategy: Strategy) 
     )
 
 
-def _still_good(context: Context, run: Run) -> bool:
+def _still_good(context: Context, upload: Upload, run: Run) -> bool:
     """Tell whether a run of the same content is under way or was completed so lately that another would tell nothing new."""
     if not run.status.final:
         return True
-    if run.status is not RunStatus.COMPLETED or run.finished_at is None:
+    if upload.again or run.status is not RunStatus.COMPLETED or run.finished_at is None:
         return False
     age = (context.clock() - run.finished_at).total_seconds()
     return age < context.queue.settings.share_repeat_seconds

@@ -86,7 +86,8 @@ class Verdict(StrEnum):
 class Upload:
     """A pack that came in, and what its sender allows: *adopt* things made by others, *replace* what must be made anew.
 
-    With a *plan_hash* the run is refused when the plan is no longer that one.
+    With a *plan_hash* the run is refused when the plan is no longer that one. *again* asks for another run though the
+    same content was completed a moment ago.
     """
 
     pack: SharePack
@@ -98,6 +99,7 @@ class Upload:
     replace: bool = False
     plan_hash: str | None = None
     idempotency_key: str | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
