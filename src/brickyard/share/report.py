@@ -326,11 +326,16 @@ def checked_text(found: Sequence[Checked]) -> str:
             c.recipient,
             c.verdict,
             "as it should be" if c.expected else "NOT AS IT SHOULD BE",
+            "-" if c.rows is None else c.rows,
             c.message,
         )
         for c in found
     ]
-    return table(("SHARE", "TABLE", "RECIPIENT", "VERDICT", "", ""), rows) if rows else "nothing to read"
+    return (
+        table(("SHARE", "TABLE", "RECIPIENT", "VERDICT", "EXPECTED", "ROWS", "MESSAGE"), rows)
+        if rows
+        else "nothing to read"
+    )
 
 
 def problems_text(problems: Iterable[Any]) -> list[str]:

@@ -60,7 +60,7 @@ def test_what_excludes_each_other_is_said(run, tmp_path: Path):
 
 def test_every_command_has_an_example_in_its_help(run):
     names = ["sample", "plan", "apply", "batch", "list", "status", "history", "drift", "rollback", "approve", "decline"]
-    for words in [*([name] for name in (*names, "import", "access", "deliver", "rotate")), ["tenants", "import"]]:
+    for words in [*([name] for name in (*names, "verify", "import", "access", "deliver", "rotate")), ["tenants", "import"]]:
         text = run(*words, "--help")[1]
         assert f"Example: brickyard share {' '.join(words)}" in text
         assert "--output" in text

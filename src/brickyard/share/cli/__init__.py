@@ -18,6 +18,7 @@ for name, command in (
     ("status", records.status),
     ("history", records.history),
     ("drift", records.drift),
+    ("verify", records.verify),
     ("rollback", records.rollback),
     ("approve", records.approve),
     ("decline", records.decline),

@@ -24,7 +24,7 @@ from brickyard.share.cli.options import (
 
 if TYPE_CHECKING:
     from brickyard.context import Context
-    from brickyard.share.model.runs import RunRecord, Submitted, Upload
+    from brickyard.share.model.runs import Checked, RunRecord, Submitted, Upload
 
 
 class Layout(StrEnum):
@@ -103,7 +103,10 @@ def apply(
         _all(ctx, pack, compat=compat, adopt=adopt, replace=replace)
     data = files.read(pack)
     sent = _upload(pack.name, data, compat=compat, adopt=adopt, replace=replace, plan_hash=plan_hash)
-    done = _do(house(ctx), sent)
+    context = house(ctx)
+    done = _do(context, sent)
+    if verify and done.exit_code == 0:
+        done = _verified(context, done)
     emit(done.document, output(ctx), done.text)
     raise typer.Exit(done.exit_code)
 
@@ -165,21 +168,24 @@ def _one(context: Context, name: str, data: bytes, wishes: dict[str, Any]) -> di
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """An upload and how its run ended."""
+    """An upload, how its run ended, and what recipients get of it where that was asked."""
 
     submitted: Submitted
     run: RunRecord
+    checked: tuple[Checked, ...] | None = None
 
     @property
     def document(self) -> dict[str, Any]:
-        return {"pack": plain(self.submitted), "run": plain(self.run)}
+        found = {} if self.checked is None else {"verified": plain(self.checked)}
+        return {"pack": plain(self.submitted), "run": plain(self.run), **found}
 
     def text(self) -> str:
         from brickyard.share import report
 
         head = [f"{self.submitted.pack_name} ({self.submitted.pack_id}) version {self.submitted.version}"]
         head += [f"warning: {warning}" for warning in self.submitted.warnings if warning not in self.run.warnings]
-        return "\n".join([*head, report.run_text(self.run)])
+        found = [] if self.checked is None else ["", report.checked_text(self.checked)]
+        return "\n".join([*head, report.run_text(self.run), *found])
 
     @property
     def exit_code(self) -> int:
@@ -187,7 +193,7 @@ class _Done:
 
         match self.run.status:
             case RunStatus.COMPLETED:
-                return 0
+                return 0 if all(one.expected for one in self.checked or ()) else 1
             case RunStatus.FAILED:
                 return _PLATFORM
         return _GUARD  # not allowed, not approved yet, or a newer version has taken its place
@@ -200,6 +206,12 @@ def _do(context: Context, sent: Upload) -> _Done:
     submitted = flow.submit(context, sent)
     with progress() as tell:
         return _Done(submitted, flow.wait(context, submitted.run_id, tell))
+
+
+def _verified(context: Context, done: _Done) -> _Done:
+    from brickyard.share import flow
+
+    return _Done(done.submitted, done.run, flow.verify(context, done.submitted.pack_id))
 
 
 def _upload(
@@ -226,4 +238,5 @@ def _upload(
         adopt=adopt,
         replace=replace,
         plan_hash=plan_hash,
+        again=True,
     )

@@ -68,6 +68,22 @@ def drift(
     raise typer.Exit(1 if any(drift.state != "none" for drift in found) else 0)
 
 
+def verify(
+    ctx: typer.Context,
+    pack: PackId,
+    every: Annotated[bool, typer.Option("--all-rows", help="Read and count all rows, not only the first.")] = False,
+) -> None:
+    """Read every shared table of a pack as its recipients would, and try what they must not get any more.
+
+    Example: brickyard share verify 5b8e5c1c-6f0e-4d0a-9c1d-0b8f6f1a2c3d
+    """
+    from brickyard.share import flow, report
+
+    found = flow.verify(house(ctx), pack, rows="all" if every else "first")
+    emit(found, output(ctx), lambda: report.checked_text(found))
+    raise typer.Exit(0 if all(one.expected for one in found) else 1)
+
+
 def rollback(
     ctx: typer.Context,
     pack: PackId,
