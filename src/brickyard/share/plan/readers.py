@@ -8,6 +8,7 @@ from brickyard.kernel.errors import Problem
 from brickyard.share.model.current import ShareState
 from brickyard.share.model.pack import ShareSpec
 from brickyard.share.model.steps import Grant, Loss, Revoke
+from brickyard.share.plan.anew import made_anew
 from brickyard.share.plan.case import Case, Do, Item, Mind, Stage, listed, meant
 from brickyard.share.plan.lifetimes import access_ended
 
@@ -18,13 +19,17 @@ def readers(case: Case, share: ShareSpec, state: ShareState) -> Iterator[Item]:
     present = {name.lower(): name for name in state.readers}
     declared = {name.lower() for name in (*share.recipients, *share.recipients_to_add)}
     ended = ended_recipients(case)
-    if fresh := sorted(declared - present.keys() - ended):
+    anew = made_anew(case)
+    if fresh := sorted(declared - present.keys() - ended - anew):
         yield Do(Stage.GRANT, Grant(share.name, tuple(spelt(case, name) for name in fresh)))
     yield from _without_access(declared & ended)
     unwanted = {n for n in present if n not in declared and _unwanted(case, share, n)} | (
         declared & ended & present.keys()
     )
     yield from revokes(case, share.name, present, unwanted)
+    theirs = present.keys() & case.theirs("reader", share.name)
+    if back := sorted((declared | theirs) & anew - ended):
+        yield Do(Stage.ANEW, Grant(share.name, tuple(spelt(case, name) for name in back)))
 
 
 def revokes(case: Case, share: str, present: dict[str, str], unwanted: set[str]) -> Iterator[Item]:

@@ -19,6 +19,7 @@ from brickyard.share.model.steps import (
     RemovePolicy,
 )
 from brickyard.share.plan import addresses, lifetimes
+from brickyard.share.plan.anew import must_be_anew
 from brickyard.share.plan.case import Case, Do, Item, Mind, Stage, listed
 from brickyard.share.plan.claims import policy_name
 from brickyard.share.plan.ownership import taking
@@ -32,16 +33,6 @@ def recipients(case: Case) -> Iterator[Item]:
         yield from _reserved(spec)
         state = case.current.recipients.get(spec.name.lower())
         yield from _new(case, spec) if state is None else _present(case, spec, state)
-
-
-def must_be_anew(spec: RecipientSpec, state: RecipientState) -> str | None:
-    """Return why the recipient cannot become the declared one by a change, or None when it can."""
-    if spec.type is not state.type:
-        return f"it is {state.type} and the pack says {spec.type}"
-    wanted, present = spec.recipient_databricks_org.strip(), (state.metastore or "").strip()
-    if spec.type is RecipientType.D2D and wanted.lower() != present.lower():
-        return f"it is for the metastore {present or 'unknown'} and the pack says {wanted}"
-    return None
 
 
 def _reserved(spec: RecipientSpec) -> Iterator[Item]:
@@ -116,19 +107,21 @@ def _anew(case: Case, spec: RecipientSpec, state: RecipientState, reason: str) -
     for share in _read_by(case, spec, state):
         yield Do(Stage.ANEW, Grant(share, (spec.name,)))
     yield Loss(
-        what=f"the recipient {state.name} is made anew because {reason}: its tokens and settings end,"
-        " and so do its rights on shares that this pack does not know",
+        what=f"the recipient {state.name} is made anew because {reason}: its tokens end,"
+        " and so do its rights to read that no share pack declares",
         who=(state.name,),
         irreversible=True,
     )
 
 
 def _read_by(case: Case, spec: RecipientSpec, state: RecipientState) -> list[str]:
-    """The shares that the recipient reads and is to read on."""
+    """The shares beyond those declared in which other packs let the recipient read; the declared see to it themselves."""
     if lifetimes.access_ended(spec, case.now):
         return []
+    declared = {share.name.lower() for share in case.pack.share}
     folded = state.name.lower()
-    return sorted(s.name for s in case.current.shares.values() if folded in {r.lower() for r in s.readers})
+    shares = (s for name, s in case.current.shares.items() if name not in declared)
+    return sorted(s.name for s in shares if folded in {r.lower() for r in s.readers} & case.theirs("reader", s.name))
 
 
 def _change(case: Case, spec: RecipientSpec, state: RecipientState) -> Iterator[Item]:
