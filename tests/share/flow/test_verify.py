@@ -19,9 +19,10 @@ from brickyard.metadata import Metadata
 from brickyard.queue import Queue
 from brickyard.settings import Settings
 from brickyard.share import apply, flow
-from brickyard.share.apply.probe import PREFIX, probe
+from brickyard.share.apply.probe import probe
 from brickyard.share.model.current import ObjectKind, OidcPolicy, RecipientState, SharedObject, ShareState
 from brickyard.share.model.pack import RecipientType, SharePack, Strategy
+from brickyard.share.model.probes import PREFIX
 from brickyard.share.model.runs import Checked, RunKind, RunStatus, Verdict
 from brickyard.share.model.steps import (
     AddPolicy,
@@ -322,6 +323,15 @@ def test_whatever_ends_a_reading_drops_its_probe(house: House, interruption: typ
         assert len(house.probes()) == 1
         raise interruption("stopped")
     assert house.probes() == []
+
+
+def test_nobody_else_sees_a_probe(house: House) -> None:
+    for step in (partner("acme"), *sales(ORDERS), Grant("sales", ("acme",))):
+        apply.perform(apply.Hands(house.client, "pack", lambda *_: None, house.context.clock), step)
+    before = (flow.access(house.context), flow.import_live(house.context, ("sales",)))
+    hands = apply.Hands(house.client, "pack", lambda *_: None, house.context.clock)
+    with probe(hands, ("sales",), properties={}):
+        assert (flow.access(house.context), flow.import_live(house.context, ("sales",))) == before
 
 
 def test_a_probe_lives_an_hour_and_carries_the_mark(house: House) -> None:

@@ -17,6 +17,7 @@ from brickyard.share.apply.hands import Hands
 from brickyard.share.apply.steps import look, perform
 from brickyard.share.model.current import RecipientState
 from brickyard.share.model.pack import RecipientType
+from brickyard.share.model.probes import PREFIX, is_probe
 from brickyard.share.model.steps import ChangeRecipient, CreateRecipient, DeleteRecipient, Grant, Revoke, Step
 from brickyard.share.observe.recipients import recipients
 from brickyard.workspace import translated
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
 
 log = structlog.stdlib.get_logger(__name__)
 
-PREFIX = "brickyard_probe_"
 LIFE = timedelta(hours=1)
-_DROPS = 3
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Probe:
     link: str = field(repr=False)
 
     def revoke(self, share: str) -> None:
-        """Take the right to read a share from it."""
-        _do(self.hands, Revoke(share, (self.name,)))
+        """Take the right to read a share from it; taken twice is taken once, so that nobody needs to look."""
+        _again(f"revoke the probe {self.name}", lambda: perform(self.hands, Revoke(share, (self.name,))))
 
     def close_to(self, addresses: tuple[str, ...]) -> None:
         """Let it read from these addresses only."""
@@ -78,7 +78,7 @@ def probe(hands: Hands, shares: tuple[str, ...], *, properties: Mapping[str, str
 def drop_leftovers(client: WorkspaceClient, now: datetime) -> tuple[str, ...]:
     """Drop the probes that are older than an hour, whose verification was killed; return their names."""
     with translated("list the recipients"):
-        named = [info.name for info in client.recipients.list() if (info.name or "").lower().startswith(PREFIX)]
+        named = [info.name for info in client.recipients.list() if is_probe(info.name or "")]
     old = [state.name for state in recipients(client, filter(None, named)).values() if _left(state, now)]
     for name in old:
         log.warning("dropping a probe that was left behind", recipient=name)
@@ -102,15 +102,23 @@ def _drop(hands: Hands, name: str) -> None:
 
 
 def _tried(name: str, drop: Callable[[], object]) -> None:
-    """Drop a recipient, again after a lost reply, even while this process is being stopped."""
-    for attempt in range(1, _DROPS + 1):
+    """Drop a recipient, even while this process is being stopped; one that is not there is dropped."""
+    try:
+        _again(f"drop the probe {name}", drop)
+    except NotFound:
+        return
+    except WorkspaceDown:
+        log.error("a probe is left behind; the next verification drops it", recipient=name)
+        raise
+
+
+def _again(what: str, write: Callable[[], object]) -> None:
+    """Write, and once more after each lost reply."""
+    for left in reversed(range(_TRIES)):
         try:
-            with translated(f"drop the probe {name}"):
-                drop()
-            return
-        except NotFound:
+            with translated(what):
+                write()
             return
         except WorkspaceDown:
-            if attempt == _DROPS:
-                log.error("a probe is left behind; the next verification drops it", recipient=name)
+            if not left:
                 raise

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from brickyard.kernel.errors import WorkspaceRefused
 from brickyard.share.model.current import OidcPolicy, RecipientState, TokenState
 from brickyard.share.model.pack import RecipientType
+from brickyard.share.model.probes import is_probe
 from brickyard.share.observe.asking import found, together
 from brickyard.workspace import translated
 
@@ -36,9 +37,10 @@ def recipients(client: WorkspaceClient, names: Iterable[str]) -> dict[str, Recip
 
 
 def every(client: WorkspaceClient) -> dict[str, RecipientState]:
-    """Return all recipients of the metastore that we may see, by folded name, without their policies."""
+    """Return all recipients of the metastore that we may see, by folded name, without policies and probes."""
     with translated("list the recipients"):
-        return {info.name.lower(): state(info) for info in client.recipients.list() if info.name}
+        listed = [(info.name or "", info) for info in client.recipients.list()]
+    return {name.lower(): state(info) for name, info in listed if name and not is_probe(name)}
 
 
 def every_name(client: WorkspaceClient) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from brickyard.share.model.current import ObjectKind, PartitionValue, SharedObject, ShareState
+from brickyard.share.model.probes import is_probe
 from brickyard.share.observe.asking import found, together
 from brickyard.share.plan.shapes import normal
 from brickyard.workspace import translated
@@ -20,9 +21,11 @@ ABSENT = ("SHARE_DOES_NOT_EXIST",)
 
 
 def share(client: WorkspaceClient, name: str) -> ShareState | None:
-    """Return a share with its objects and readers, or None when there is none of this name."""
+    """Return a share with its objects and readers, probes aside, or None when there is none of this name."""
     info = found(f"read the share {name}", lambda: client.shares.get(name, include_shared_data=True), absent=ABSENT)
-    return None if info is None else state(info, readers(client, name))
+    if info is None:
+        return None
+    return state(info, tuple(reader for reader in readers(client, name) if not is_probe(reader)))
 
 
 def shares(client: WorkspaceClient, names: Iterable[str]) -> dict[str, ShareState]:
