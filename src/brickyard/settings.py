@@ -131,6 +131,13 @@ class Settings(BaseSettings):
     share_sync_minutes: float = Field(
         60.0, ge=0, description="How often users, groups, objects, metrics and costs are read for share; 0 is never."
     )
+    share_costs_table: str | None = Field(
+        None,
+        description="Table with columns project, usage_date, cost and currency that project costs are read from.",
+    )
+    share_operators: tuple[str, ...] = Field(
+        (), description="Mail addresses that are told when reading users, groups, objects, metrics or costs fails."
+    )
     share_rotation_minutes: float = Field(
         60.0, ge=0, description="How often it is looked for tokens to replace and grants to end; 0 is never."
     )

@@ -54,3 +54,9 @@ def notify(context: Context) -> None:
 def tidy(context: Context) -> None:
     """Forget the answers to old requests, and drop what killed verifications left."""
     flow.tidy(context)
+
+
+@periodic("share.sync", "share_sync_minutes")
+def sync(context: Context) -> None:
+    """Bring users, groups, objects, metrics and costs into step."""
+    flow.sync(context)

@@ -15,13 +15,15 @@ from brickyard.share.flow.due import expire_due, rotate_due
 from brickyard.share.flow.notify import someone_to_tell, tell_due
 from brickyard.share.flow.provision import gave_up, provision
 from brickyard.share.flow.receive import receive
-from brickyard.share.flow.record import history, list_packs, run_of, status, wait
+from brickyard.share.flow.record import history, list_packs, run_of, status
 from brickyard.share.flow.relay import recover, send_due, something_to_send
 from brickyard.share.flow.rollback import preview_rollback, rollback
 from brickyard.share.flow.submit import plan_of, preview, submit
+from brickyard.share.flow.sync import sync
 from brickyard.share.flow.tenants import import_tenants
 from brickyard.share.flow.tidy import tidy
 from brickyard.share.flow.verify import drop_probes, verify
+from brickyard.share.flow.wait import wait
 
 __all__ = [
     "access",
@@ -51,6 +53,7 @@ __all__ = [
     "something_to_send",
     "status",
     "submit",
+    "sync",
     "tell_due",
     "tidy",
     "verify",

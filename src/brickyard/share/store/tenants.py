@@ -62,6 +62,15 @@ def place(tx: Connection, pack: SharePack, *, by: str) -> Place:
     return Place(tenant_id, _made(tx, projects, "project_name", name, mine, signers, by))
 
 
+def projects_named(tx: Connection) -> dict[str, tuple[Place, ...]]:
+    """Return the projects by their folded names; several business lines may have one of a name."""
+    named: dict[str, tuple[Place, ...]] = {}
+    columns = (projects.c.project_name, projects.c.tenant_id, projects.c.project_id)
+    for name, tenant_id, project_id in tx.execute(sa.select(*columns).where(scd2.active(projects))):
+        named[name.casefold()] = (*named.get(name.casefold(), ()), Place(tenant_id, project_id))
+    return named
+
+
 def save(tx: Connection, tenant: Tenant, *, by: str) -> int:
     """Make a tenant with its regions and projects what an import says, and return how many rows that changed.
 
