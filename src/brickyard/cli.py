@@ -85,9 +85,9 @@ def status(home: HomeFolder = None, output: OutputKind = Output.TEXT) -> None:
 
 @app.command()
 def demo(
-    which: Annotated[Which, typer.Argument(metavar="ROOM", help="`migrate`, or `all` rooms one after the other.")] = (
-        Which.MIGRATE
-    ),
+    which: Annotated[
+        Which, typer.Argument(metavar="ROOM", help="`migrate`, `share`, or `all` rooms one after the other.")
+    ] = (Which.MIGRATE),
     home: Annotated[
         Path | None, typer.Option("--home", help="Keep it all in this home and leave it running; else nothing stays.")
     ] = None,
@@ -96,7 +96,10 @@ def demo(
     ] = None,
     output: OutputKind = Output.TEXT,
 ) -> None:
-    """Show what a room does on a sample lakehouse, from nothing to the report: migrate takes ten legacy notebooks."""
+    """Show what a room does on a sample lakehouse, from nothing to the report.
+
+    migrate takes ten legacy notebooks; share serves three partners and reads as they do.
+    """
     from brickyard.demo import stage, story
 
     with terminal.progress() as say:

@@ -9,4 +9,5 @@ class Which(StrEnum):
     """Which story is told."""
 
     MIGRATE = "migrate"
+    SHARE = "share"
     ALL = "all"

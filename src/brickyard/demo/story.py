@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from brickyard.demo import migrating
+from brickyard.demo import migrating, sharing
 from brickyard.demo.rooms import Which
 from brickyard.demo.stage import at_home
 from brickyard.home.folder import Home
@@ -25,7 +25,10 @@ class Story:
     as_text: Callable[[Any], str]
 
 
-STORIES = {Which.MIGRATE: Story(migrating.tell, migrating.expect, migrating.as_text)}
+STORIES = {
+    Which.MIGRATE: Story(migrating.tell, migrating.expect, migrating.as_text),
+    Which.SHARE: Story(sharing.tell, sharing.expect, sharing.as_text),
+}
 
 
 @dataclass(frozen=True, slots=True)

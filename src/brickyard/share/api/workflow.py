@@ -197,10 +197,12 @@ def preview_rollback(context: Asked, share_pack_id: PackId, wanted: Rollback) ->
 
 
 @router.post("/sharepack/{share_pack_id}/rollback", status_code=202, summary="Go back to an earlier version")
-def rollback(context: Asked, share_pack_id: PackId, wanted: Rollback) -> UploadAnswer:
-    """Make an earlier version the newest one again and queue its run."""
+def rollback(context: Asked, response: Response, share_pack_id: PackId, wanted: Rollback) -> UploadAnswer:
+    """Make an earlier version the newest one again and queue its run, which `X-Run-Id` names."""
     pack_id = _pack_id(share_pack_id)
-    return UploadAnswer.accepted(flow.rollback(context, pack_id, _aware(wanted.to), plan_hash=wanted.plan_hash))
+    submitted = flow.rollback(context, pack_id, _aware(wanted.to), plan_hash=wanted.plan_hash)
+    response.headers["X-Run-Id"] = submitted.run_id
+    return UploadAnswer.accepted(submitted)
 
 
 @router.get("/sharepack/{share_pack_id}/run", summary="Show a pack's newest run")

@@ -43,7 +43,7 @@ def rollback(context: Context, pack_id: str, to: int | datetime, *, plan_hash: s
         key, version, pack = _then(tx, pack_id, to)
         reason = f"rolled back to version {version}"
         saved = packs.save(
-            tx, pack, by=context.actor, strategy=plan.strategy, source="rollback", reason=reason, into=key
+            tx, pack, by=context.actor, strategy=plan.strategy, source="api", reason=reason, into=key
         )
         run = enqueue(tx, context, pack, saved, RunKind.ROLLBACK, {"plan_hash": plan_hash, "to": version})
         detail = {"run": run.id, "to": version}
