@@ -89,7 +89,7 @@ def _begin(context: Context, run_id: str) -> Run | None:
 
 def _is_outdated(tx: Connection, run: Run) -> bool:
     """Tell whether a newer version of the pack came before this run had done anything."""
-    if run.pack_id is None or run.version is None or steps.journal(tx, run.id):
+    if run.kind in _READY or run.pack_id is None or run.version is None or steps.journal(tx, run.id):
         return False
     return packs.get(tx, run.pack_id).version > run.version
 
@@ -211,9 +211,9 @@ def _complete(context: Context, run: Run, pack: SharePack, plan: Plan, work: Wor
         context.queue.checkpoint(tx)
         at, reason = context.clock(), f"run {run.id}"
         entities.record(tx, _pack_of(run), pack, after, by=context.actor, reason=reason)
-        if plan.strategy is Strategy.DELETE:
-            packs.delete(tx, _pack_of(run), by=context.actor, reason=reason)
         freed = runs.finish(tx, run.id, RunStatus.COMPLETED, at, message=message)
+        if plan.strategy is Strategy.DELETE and packs.get(tx, _pack_of(run)).version == run.version:
+            packs.delete(tx, _pack_of(run), by=context.actor, reason=reason)
         _tell(tx, context, pack, run, NotificationType.PROVISION_SUCCESS, message)
         relay.wake(tx, context, freed)
         audit.seal(tx, at=at, actor=context.actor, action="CompleteRun", subject=run.id, detail={"message": message})
