@@ -43,10 +43,13 @@ def _pipelines(case: Case, wanted: Removal) -> Iterator[Item]:
     named = {name.lower(): (name, share) for share, names in wanted.pipelines.items() for name in names}
     made = {name: (name, share) for share in wanted.shares for name in case.mine("pipeline", share)}
     for folded, (name, share) in sorted({**made, **named}.items()):
+        state = case.current.pipelines.get(folded)
+        if state is not None and _theirs(case, "pipeline", name):
+            yield Mind(f"The pipeline {name} stays: another share pack has made it.")
+            continue
         job = case.current.schedules.get(schedule_name(name).lower())
         if job is not None:
             yield from _job(case, job, share)
-        state = case.current.pipelines.get(folded)
         if state is not None:
             yield from _pipeline(case, state, share)
         elif folded in named:
@@ -67,9 +70,6 @@ def _job(case: Case, state: ScheduleState, share: str) -> Iterator[Item]:
 
 def _pipeline(case: Case, state: PipelineState, share: str) -> Iterator[Item]:
     name = state.settings.name
-    if _theirs(case, "pipeline", name):
-        yield Mind(f"The pipeline {name} stays: another share pack has made it.")
-        return
     yield from taking(case, "pipeline", name, owner=state.owner, mark=state.mark)
     yield Do(Stage.NO_PIPELINE, DeletePipeline(state, share))
     folded = share.lower()
