@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -399,3 +400,13 @@ def test_a_table_without_rows_is_read(house: House) -> None:
     assert [(one.verdict, one.rows, one.message) for one in found if one.table == "s.none"] == [
         (READ, 0, "columns and first rows in parquet, in delta too")
     ]
+
+
+def test_a_server_that_stays_away_is_given_up_soon(house: House) -> None:
+    done = (partner("acme"), *sales(ORDERS), Grant("sales", ("acme",)))
+    pack_id = house.applied(pack(("m.s.orders",), "acme"), *done)
+    house.workspace.fail_next("delta_sharing.table_metadata", 503, "TEMPORARILY_UNAVAILABLE", times=50)
+    begin = time.monotonic()
+    found = flow.verify(house.context, pack_id)
+    assert time.monotonic() - begin < 10
+    assert lines(tuple(one for one in found if one.table == "s.orders")) == [("s.orders", "acme", FAILED, False, None)]
