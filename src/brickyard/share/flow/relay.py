@@ -26,12 +26,15 @@ log = structlog.stdlib.get_logger(__name__)
 def hand_over(tx: Connection, context: Context, run_id: str) -> None:
     """Give a run to the workers in the caller's transaction: both commit, or neither.
 
-    With an Azure queue a message goes out through the outbox, so that it does not matter whether Azure answers now.
+    With an Azure queue a pack's run goes out as a message through the outbox, so that it does not matter whether Azure
+    answers now; until the message comes the run has no job.
     """
     run = runs.get(tx, run_id)
-    if run.pack_id is None or context.queue.settings.azure_queue_connection_string is None:
+    azure = context.queue.settings.azure_queue_connection_string
+    if run.pack_id is None or azure is None or run.kind not in runs.MIRRORED:
         _queue(tx, context, run_id)
         return
+    runs.keep(tx, run_id, job=None)
     name = packs.get(tx, run.pack_id).name
     pack = {"share_pack_id": str(run.pack_id), "share_pack_name": name, "version": run.version}
     outbox.put(tx, outbox.QUEUE, {**pack, "run_id": run.id}, context.clock())
