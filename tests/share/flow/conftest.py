@@ -14,7 +14,7 @@ from brickyard.local import LocalWorkspace
 from brickyard.metadata import Metadata
 from brickyard.queue import Queue
 from brickyard.settings import Settings
-from brickyard.share import flow
+from brickyard.share import flow, tasks  # noqa: F401 — the import registers the room's tasks
 from brickyard.share.model.pack import SharePack
 from brickyard.share.model.runs import RunRecord, Submitted, Upload
 from brickyard.workspace import Workspaces, run_sql

@@ -11,7 +11,6 @@ from tests.share.flow.conftest import bring, writes
 from brickyard.context import Context
 from brickyard.local import LocalWorkspace
 from brickyard.share import flow
-from brickyard.share.apply.ground import digest, library
 from brickyard.share.model.current import (
     ObjectKind,
     OidcPolicy,
@@ -49,6 +48,7 @@ from brickyard.share.model.steps import (
     RotateToken,
     Step,
 )
+from brickyard.share.observe.library import shipped
 from brickyard.share.observe.recipients import recipient
 from brickyard.share.store import documents, runs
 
@@ -120,7 +120,7 @@ MADE: list[tuple[str, tuple[Step, ...], Step]] = [
     ("shares.delete", (CreateShare("sales"),), DeleteShare("sales", ShareState(name="sales", owner=""))),
     ("schemas.create", (), CreateSchema("m", "fresh")),
     ("statements.execute", (), EnableChangeFeed("m.s.items")),
-    ("workspace.import", (), ImportLibrary(PATH, digest(library()))),
+    ("workspace.import", (), ImportLibrary(PATH, shipped())),
     ("pipelines.create", (), CreatePipeline(PIPELINE)),
     ("pipelines.delete", (CreatePipeline(PIPELINE),), DeletePipeline(PipelineState(id="", settings=PIPELINE))),
     ("jobs.create", (CreatePipeline(PIPELINE),), CreateSchedule(SCHEDULE)),

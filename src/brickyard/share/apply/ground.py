@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-from typing import Any
 
 from brickyard.kernel.assets import read_text
 from brickyard.kernel.names import TableName
 from brickyard.share.apply.hands import Hands, Result
 from brickyard.share.model.steps import CreateSchema, EnableChangeFeed, ImportLibrary
 from brickyard.share.observe.asking import found
+from brickyard.share.observe.library import present
 from brickyard.workspace import pick_warehouse, run_sql, translated
 
 _FEED = "delta.enableChangeDataFeed"
@@ -63,24 +62,12 @@ def import_library(hands: Hands, step: ImportLibrary) -> Result:
 
 def look_library(hands: Hands, step: ImportLibrary) -> Result | None:
     """Tell whether the notebook that is there is the one we ship."""
-    from databricks.sdk.service.workspace import ExportFormat
-
-    def export() -> Any:
-        return hands.client.workspace.export(step.path, format=ExportFormat.SOURCE)
-
-    there = found(f"export {step.path}", export)
-    text = base64.b64decode(there.content or "").decode() if there else ""
-    return {} if there and digest(text) == step.digest else None
+    return {} if present(hands.client, step.path) == step.digest else None
 
 
 def library() -> str:
     """Return the pipelines' notebook."""
     return read_text("share", "pipeline.py")
-
-
-def digest(text: str) -> str:
-    """Return the digest of a notebook's text, white space at its end aside, which an export may change."""
-    return hashlib.sha256(text.rstrip().encode()).hexdigest()
 
 
 def _warehouse(hands: Hands) -> tuple[str, bool]:

@@ -18,6 +18,7 @@ from brickyard.share.flow.receive import receive
 from brickyard.share.flow.record import history, list_packs, run_of, status
 from brickyard.share.flow.relay import recover, send_due, something_to_send
 from brickyard.share.flow.rollback import preview_rollback, rollback
+from brickyard.share.flow.standing import standing, standings
 from brickyard.share.flow.submit import plan_of, preview, submit
 from brickyard.share.flow.sync import sync
 from brickyard.share.flow.tenants import import_tenants
@@ -51,6 +52,8 @@ __all__ = [
     "send_due",
     "someone_to_tell",
     "something_to_send",
+    "standing",
+    "standings",
     "status",
     "submit",
     "sync",

@@ -40,7 +40,9 @@ def import_live(context: Context, shares: Sequence[str]) -> str:
     people = look_at_recipients(client, names)
     me, _ = whoami(client)
     pack = SharePack(
-        metadata=_metadata(me if "@" in me else _PERSON, context.workspaces.host or client.config.host or ""),
+        metadata=_metadata(
+            me if "." in me.partition("@")[2] else _PERSON, context.workspaces.host or client.config.host or ""
+        ),
         recipient=tuple(_recipient(people[key]) for key in sorted(people)),
         share=tuple(_share(found[key]) for key in sorted(found)),
     )
@@ -63,15 +65,17 @@ def _metadata(person: str, host: str) -> Metadata:
 
 
 def _recipient(state: RecipientState) -> RecipientSpec:
-    return RecipientSpec(
+    spec = RecipientSpec(
         name=state.name,
         type=state.type,
         description=state.comment,
         recipient_databricks_org=state.metastore or "",
-        recipient_ips=state.ip_addresses,
         properties=dict(state.properties),
         oidc=_oidc(state.policies[0]) if state.policies else None,
     )
+    if not state.ip_addresses:  # a list that is said to be empty would clear it
+        return spec
+    return spec.model_copy(update={"recipient_ips": state.ip_addresses})
 
 
 def _oidc(policy: OidcPolicy) -> OidcSpec:

@@ -8,8 +8,8 @@ from brickyard.context import Context
 from brickyard.kernel.errors import GuardRefused, WorkspaceRefused
 from brickyard.share import report
 from brickyard.share.flow import relay
-from brickyard.share.flow.record import wait
 from brickyard.share.flow.submit import workspace_of
+from brickyard.share.flow.wait import wait
 from brickyard.share.model.pack import Strategy
 from brickyard.share.model.runs import RunKind, RunRecord, RunStatus
 from brickyard.share.model.steps import (

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from brickyard.context import Context
 from brickyard.share.flow import relay
-from brickyard.share.flow.record import wait
 from brickyard.share.flow.submit import workspace_of
+from brickyard.share.flow.wait import wait
 from brickyard.share.model.pack import RecipientSpec, RecipientType, SharePack, Strategy
 from brickyard.share.model.runs import PackStatus, RunKind, RunStatus
 from brickyard.share.model.steps import Plan, Revoke, RotateToken, Step
@@ -122,6 +122,7 @@ def _queue(context: Context, kind: RunKind, record: PackRecord, due: tuple[Step,
             by=context.actor,
             workspace=workspace_of(context),
             pack_id=record.pack_id,
+            version=record.version,
             plan=documents.plan_document(Plan(strategy=Strategy.UPDATE, steps=due)),
         )
         relay.hand_over(tx, context, run.id)

@@ -7,9 +7,6 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from brickyard.context import Context
-from brickyard.kernel import stop
-from brickyard.kernel.progress import Report, silent
-from brickyard.kernel.progress import Step as Progress
 from brickyard.share import report
 from brickyard.share.model.pack import Strategy
 from brickyard.share.model.runs import (
@@ -18,13 +15,10 @@ from brickyard.share.model.runs import (
     PackVersion,
     RequestStatus,
     RunRecord,
-    RunStatus,
     StepRecord,
 )
 from brickyard.share.store import approvals, packs, runs, steps
 from brickyard.share.store.runs import Run
-
-_POLL_SECONDS = 0.2
 
 
 def status(context: Context, pack_id: str) -> PackRecord:
@@ -58,24 +52,6 @@ def history(context: Context, pack_id: str) -> tuple[PackVersion, ...]:
     with context.metadata.read() as tx:
         key = packs.get(tx, pack_id).pack_id
         return tuple(_version(one) for one in reversed(packs.history(tx, key)))
-
-
-def wait(context: Context, run_id: str, tell: Report = silent) -> RunRecord:
-    """Wait until a run is final or waits for its approval; where no worker is alive, do it in this process."""
-    while True:
-        with context.metadata.read() as tx:
-            run = runs.get(tx, run_id)
-            alive = context.queue.workers_alive(tx)
-            lines = steps.journal(tx, run_id)
-            found = record(tx, run)
-        done = sum(line.done_at is not None for line in lines)
-        tell(Progress("share", done, found.planned or None, lines[-1].key if lines else run.status.value))
-        if run.status.final or run.status is RunStatus.PENDING_APPROVAL:
-            return found
-        if not alive and run.job is not None and run.status is not RunStatus.WAITING:
-            context.queue.run_one(run.job, context)
-        else:
-            stop.pause(_POLL_SECONDS)
 
 
 def record(tx: Connection, run: Run) -> RunRecord:

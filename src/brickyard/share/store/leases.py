@@ -52,3 +52,10 @@ def release(tx: Connection, run_id: str) -> tuple[str, ...]:
 def held(tx: Connection, run_id: str) -> tuple[str, ...]:
     """Return what a run has, sorted."""
     return tuple(tx.scalars(sa.select(leases.c.name).where(leases.c.run_id == run_id).order_by(leases.c.name)))
+
+
+def holders(tx: Connection, run_id: str) -> tuple[str, ...]:
+    """Return the runs that have what a waiting run wants."""
+    wants = sa.select(sa.func.unnest(runs.c.wants)).where(runs.c.id == run_id).scalar_subquery()
+    held = sa.select(leases.c.run_id).where(leases.c.name.in_(wants), leases.c.run_id != run_id).distinct()
+    return tuple(tx.scalars(held.order_by(leases.c.run_id)))
