@@ -29,7 +29,7 @@ _OF_SHARE = ("object", "reader")
 
 def claims_after(claims: frozenset[Claim], step: Step) -> frozenset[Claim]:
     """Return the claims of a pack after a step of it is done."""
-    return frozenset(c for c in claims if not _ended(c, step)) | frozenset(_made(step))
+    return (claims - _ended(claims, step)) | frozenset(_made(step))
 
 
 def _made(step: Step) -> Iterator[Claim]:
@@ -52,26 +52,25 @@ def _made(step: Step) -> Iterator[Claim]:
             yield _claim("schedule", share, settings.name)
 
 
-def _ended(claim: Claim, step: Step) -> bool:
+def _ended(claims: frozenset[Claim], step: Step) -> frozenset[Claim]:
     match step:
         case ChangeRecipient():
-            return claim in _gone(step)
+            return frozenset(_gone(step))
         case RemovePolicy(recipient, policy):
-            return claim == _claim("policy", recipient, policy_name(policy))
+            return frozenset({_claim("policy", recipient, policy_name(policy))})
         case DeleteRecipient(name):
-            return _of_recipient(claim, name.lower())
+            return frozenset(c for c in claims if _of_recipient(c, name.lower()))
         case DeleteShare(name):
-            return claim == _claim("share", "", name) or (claim.kind in _OF_SHARE and claim.parent == name.lower())
+            return frozenset(c for c in claims if _of_share(c, name.lower()))
         case ChangeObjects(share=share, remove=remove):
-            names = {object_name(one) for one in remove}
-            return claim.kind == "object" and claim.parent == share.lower() and claim.name in names
+            return frozenset(_claim("object", share, object_name(one)) for one in remove)
         case Revoke(share, recipients):
-            return claim in {_claim("reader", share, name) for name in recipients}
+            return frozenset(_claim("reader", share, name) for name in recipients)
         case DeletePipeline(before):
-            return claim.kind == "pipeline" and claim.name == before.settings.name.lower()
+            return _called(claims, "pipeline", before.settings.name)
         case DeleteSchedule(before):
-            return claim.kind == "schedule" and claim.name == before.settings.name.lower()
-    return False
+            return _called(claims, "schedule", before.settings.name)
+    return frozenset()
 
 
 def object_name(one: SharedObject) -> str:
@@ -115,3 +114,12 @@ def _gone(step: ChangeRecipient) -> Iterator[Claim]:
 def _of_recipient(claim: Claim, name: str) -> bool:
     named = claim.kind in ("recipient", "reader") and claim.name == name
     return named or (claim.kind in _OF_RECIPIENT and claim.parent == name)
+
+
+def _of_share(claim: Claim, name: str) -> bool:
+    itself = claim.kind == "share" and claim.name == name
+    return itself or (claim.kind in _OF_SHARE and claim.parent == name)
+
+
+def _called(claims: frozenset[Claim], kind: str, name: str) -> frozenset[Claim]:
+    return frozenset(c for c in claims if c.kind == kind and c.name == name.lower())
