@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from tests.share.flow.conftest import Build, apply, bring, pack_of, submit, writes
 
 from brickyard.context import Context
+from brickyard.kernel.errors import Conflict
 from brickyard.local import LocalWorkspace
 from brickyard.metadata import Metadata
 from brickyard.share import flow
@@ -147,3 +149,26 @@ def test_a_pack_that_cannot_be_done_changes_nothing(house: Context, workspace: L
     assert writes(workspace, before) == []
     mended = apply(house, pack_of(house, share=share("m.s.orders")))
     assert (mended.status, flow.status(house, run.pack_id or "").error_message) == (RunStatus.COMPLETED, "")
+
+
+def test_a_request_that_is_repeated_gets_the_first_ones_answer(house: Context):
+    first = submit(house, pack_of(house), idempotency_key="k1")
+    bring(house, first.run_id)
+    assert submit(house, pack_of(house), idempotency_key="k1") == first
+    with pytest.raises(Conflict, match="another request"):
+        submit(house, pack_of(house, share=share("m.s.items")), idempotency_key="k1")
+
+
+def test_an_upload_does_not_wait_for_a_workspace_that_hangs(build: Build, workspace: LocalWorkspace):
+    house = build(share_detect_seconds=0.3)
+    workspace.delay("recipients.get", 2.0)
+    begun = time.monotonic()
+    submitted = submit(house, pack_of(house))
+    assert (submitted.new, submitted.strategy, len(submitted.warnings)) == (True, Strategy.NEW, 1)
+    assert time.monotonic() - begun < 1.5
+
+
+def test_the_same_pack_with_another_wish_is_another_run(house: Context):
+    first = submit(house, pack_of(house))
+    second = submit(house, pack_of(house), adopt=True)
+    assert (second.pack_id, second.version, second.run_id != first.run_id) == (first.pack_id, 1, True)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
+from pydantic import TypeAdapter
 from sqlalchemy import Connection
 
 from brickyard.context import Context
 from brickyard.kernel.errors import BrickyardError
+from brickyard.kernel.terminal import plain
 from brickyard.share import observe
 from brickyard.share.flow import relay
 from brickyard.share.flow.looking import Allowed, decide
@@ -18,12 +24,13 @@ from brickyard.share.model.records import NotificationType
 from brickyard.share.model.runs import PackStatus, RequestStatus, RunKind, RunStatus, Submitted, Upload
 from brickyard.share.model.steps import Plan
 from brickyard.share.plan import detect
-from brickyard.share.store import audit, notices, packs, runs
+from brickyard.share.store import audit, idempotency, notices, packs, runs
 from brickyard.share.store.packs import Saved
 from brickyard.share.store.runs import Run
 
 log = structlog.stdlib.get_logger(__name__)
 
+_ANSWER = TypeAdapter(Submitted)
 _QUEUED = "Share pack uploaded and queued."
 _CORRECTED = "Strategy auto-corrected from NEW to UPDATE based on existing resources."
 _PENDING = "Share pack uploaded and waiting for approval."
@@ -55,21 +62,45 @@ def allowed_by(run: Run | None) -> Allowed:
 def submit(context: Context, upload: Upload) -> Submitted:
     """Remember a pack, its run and its job: all or nothing."""
     strategy, warnings = _detect(context, upload.pack)
+    key, digest = upload.idempotency_key, _digest(upload)
     with context.metadata.transaction() as tx:
-        found = _save(tx, context, upload, strategy)
-        known = runs.newest(tx, found.pack_id) if not found.changed else None
-        if known and _still_good(context, upload, known):
-            return submitted(found, known, strategy, (*upload.warnings, *warnings), _KNOWN, new=False)
-        options = {"adopt": upload.adopt, "replace": upload.replace, "plan_hash": upload.plan_hash}
-        run = enqueue(tx, context, upload.pack, found, RunKind.APPLY, options)
-        subject = f"{found.name} version {found.version}"
-        audit.seal(
-            tx, at=run.created_at, actor=context.actor, action="SubmitPack", subject=subject, detail={"run": run.id}
-        )
-    corrected = strategy is not upload.pack.metadata.strategy
+        told = idempotency.recall(tx, key, context.actor, digest) if key else None
+        if told:
+            return _ANSWER.validate_python(told)
+        answer = _accept(tx, context, upload, strategy, (*upload.warnings, *warnings))
+        if key:
+            idempotency.remember(tx, key, context.actor, digest, plain(answer), context.clock())
+        if answer.new:
+            subject, detail = f"{answer.pack_name} version {answer.version}", {"run": answer.run_id}
+            at = context.clock()
+            audit.seal(tx, at=at, actor=context.actor, action="SubmitPack", subject=subject, detail=detail)
+    return answer
+
+
+def _accept(
+    tx: Connection, context: Context, upload: Upload, strategy: Strategy, warnings: tuple[str, ...]
+) -> Submitted:
+    """Save a pack and queue its run, unless the same is under way or was just done."""
+    found = _save(tx, context, upload, strategy)
+    known = runs.newest(tx, found.pack_id) if not found.changed else None
+    if known and _still_good(context, upload, known):
+        return submitted(found, known, strategy, warnings, _KNOWN, new=False)
+    if known:
+        found = replace(found, request_id=known.request_id)
+    run = enqueue(tx, context, upload.pack, found, RunKind.APPLY, _options(upload))
     message = _PENDING if run.status is RunStatus.PENDING_APPROVAL else _QUEUED
-    told = f"{message} {_CORRECTED}" if corrected else message
-    return submitted(found, run, strategy, (*upload.warnings, *warnings), told, new=True)
+    corrected = strategy is not upload.pack.metadata.strategy
+    return submitted(found, run, strategy, warnings, f"{message} {_CORRECTED}" if corrected else message, new=True)
+
+
+def _options(upload: Upload) -> dict[str, Any]:
+    return {"adopt": upload.adopt, "replace": upload.replace, "plan_hash": upload.plan_hash}
+
+
+def _digest(upload: Upload) -> str:
+    """What tells requests apart that carry one idempotency key."""
+    said = json.dumps([packs.content_hash(upload.pack), _options(upload)], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _detect(context: Context, pack: SharePack) -> tuple[Strategy, tuple[str, ...]]:
@@ -78,13 +109,24 @@ def _detect(context: Context, pack: SharePack) -> tuple[Strategy, tuple[str, ...
     if asked is not Strategy.NEW:
         return asked, ()
     try:
-        known = observe.existing_names(
-            context.workspaces.client(), [r.name for r in pack.recipient], [s.name for s in pack.share]
-        )
-    except BrickyardError as error:
-        log.warning("strategy not detected", error=error.message)
-        return asked, (f"Strategy could not be checked, {asked} is kept for now: {error.message}",)
+        known = _existing(context, pack)
+    except (BrickyardError, TimeoutError) as error:
+        why = error.message if isinstance(error, BrickyardError) else "the workspace did not answer in time"
+        log.warning("strategy not detected", error=why)
+        return asked, (f"Strategy could not be checked, {asked} is kept for now: {why}",)
     return detect(pack, known.recipients, known.shares)
+
+
+def _existing(context: Context, pack: SharePack) -> observe.Existing:
+    """Ask for the pack's names, for as long as an upload may take; raises TimeoutError after that."""
+    seconds = context.queue.settings.share_detect_seconds
+    hasty = replace(context.workspaces, retry_seconds=min(seconds, context.workspaces.retry_seconds))
+    names = [one.name for one in pack.recipient], [one.name for one in pack.share]
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(lambda: observe.existing_names(hasty.client(), *names)).result(timeout=seconds)
+    finally:
+        pool.shutdown(wait=False)
 
 
 def _save(tx: Connection, context: Context, upload: Upload, strategy: Strategy) -> Saved:
@@ -103,6 +145,8 @@ def _save(tx: Connection, context: Context, upload: Upload, strategy: Strategy) 
 
 def _still_good(context: Context, upload: Upload, run: Run) -> bool:
     """Tell whether a run of the same content is under way or was completed so lately that another would tell nothing new."""
+    if any(run.options.get(name) != value for name, value in _options(upload).items()):
+        return False
     if not run.status.final:
         return True
     if upload.again or run.status is not RunStatus.COMPLETED or run.finished_at is None:
