@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,10 +33,29 @@ class Workspaces:
         """
         from brickyard.workspace import transport  # two seconds of imports that most processes need not pay
 
+        with self._signing_in():
+            return transport.connect(self._credentials(), self.retry_seconds)
+
+    def reader(self, seconds: float) -> WorkspaceClient:
+        """Return a client for a short look: it waits *seconds* for an answer and tries again for no longer.
+
+        With a token file it is kept for the next look, because a new client first asks the workspace about itself.
+        Raises what `client` raises.
+        """
+        from brickyard.workspace import transport
+
+        with self._signing_in():
+            if self.token_file:
+                return _kept(self.host or "", _read(self.token_file), seconds)
+            return transport.connect(self._credentials(), seconds, seconds)
+
+    @contextmanager
+    def _signing_in(self) -> Iterator[None]:
+        """Raise our errors for a workspace that is not named and for credentials that are not there."""
         if not self.host and not self.profile:
             raise SpecInvalid("no workspace is named", remedy="give its address in DATABRICKS_HOST, or a --profile")
         try:
-            return transport.connect(self._credentials(), self.retry_seconds)
+            yield
         except ValueError as error:
             raise Unauthorized(
                 f"cannot sign in to {self.host or self.profile}: {error}",
@@ -44,10 +66,21 @@ class Workspaces:
     def _credentials(self) -> dict[str, str | None]:
         """Name the credentials so fully that no environment variable and no default profile changes them."""
         if self.token_file:
-            return {"host": self.host, "token": _read(self.token_file), "auth_type": "pat", "profile": ""}
+            return _by_token(self.host, _read(self.token_file))
         if self.profile:
             return {"host": self.host, "profile": self.profile}
         return {"host": self.host}
+
+
+def _by_token(host: str | None, token: str) -> dict[str, str | None]:
+    return {"host": host, "token": token, "auth_type": "pat", "profile": ""}
+
+
+@lru_cache(maxsize=8)
+def _kept(host: str, token: str, seconds: float) -> WorkspaceClient:
+    from brickyard.workspace import transport
+
+    return transport.connect(_by_token(host, token), seconds, seconds)
 
 
 def _read(token_file: Path) -> str:

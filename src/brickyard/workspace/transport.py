@@ -27,15 +27,20 @@ _ANSWER_SECONDS = 60
 _RETRY = {"attempts": None, "wait_initial": 0.1, "wait_max": 5.0, "wait_jitter": 0.2}
 
 
-def connect(credentials: Mapping[str, Any], retry_seconds: float) -> WorkspaceClient:
-    """Return a client whose reads are tried again for *retry_seconds* and whose writes are sent once."""
+def connect(
+    credentials: Mapping[str, Any], retry_seconds: float, answer_seconds: float = _ANSWER_SECONDS
+) -> WorkspaceClient:
+    """Return a client whose reads are tried again for *retry_seconds* and whose writes are sent once.
+
+    Each request waits *answer_seconds* for the next bytes of its answer.
+    """
     config = Config(
         **credentials,
         product="brickyard",
         product_version=version("brickyard"),
         clock=_OneAttempt(),
         retry_timeout_seconds=1,
-        http_timeout_seconds=_ANSWER_SECONDS,
+        http_timeout_seconds=answer_seconds,
     )
     client = WorkspaceClient(config=config)
     parser = (

@@ -16,10 +16,10 @@ from brickyard.share.model.runs import (
     Access,
     Checked,
     Drift,
-    PackRecord,
     PackStatus,
     PackVersion,
     RunRecord,
+    Standing,
     Submitted,
 )
 from brickyard.share.model.steps import Plan
@@ -77,7 +77,7 @@ class PackAnswer(Shape):
     last_updated: datetime
 
     @classmethod
-    def of(cls, pack: PackRecord) -> PackAnswer:
+    def of(cls, pack: Standing) -> PackAnswer:
         """Return a pack's answer."""
         return cls(
             share_pack_id=pack.pack_id,
@@ -121,7 +121,7 @@ class HistoryAnswer(Shape):
     history: list[VersionAnswer]
 
     @classmethod
-    def of(cls, pack: PackRecord, versions: tuple[PackVersion, ...]) -> HistoryAnswer:
+    def of(cls, pack: Standing, versions: tuple[PackVersion, ...]) -> HistoryAnswer:
         """Return a pack's history."""
         return cls(
             message=f"{len(versions)} version(s)",

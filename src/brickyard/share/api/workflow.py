@@ -33,7 +33,7 @@ from brickyard.share.api.shapes import (
 )
 from brickyard.share.api.workspaces import Asked, Working
 from brickyard.share.model.parse import parse
-from brickyard.share.model.runs import PackRecord, PackStatus, Upload
+from brickyard.share.model.runs import PackStatus, Standing, Upload
 from brickyard.share.store import health as counts
 from brickyard.share.store import packs
 
@@ -140,13 +140,13 @@ def health(context: Asked, response: Response) -> HealthAnswer:
 @contract.get("/sharepack/{share_pack_id}", responses=answers(404))
 def status(context: Asked, share_pack_id: PackId) -> PackAnswer:
     """Say how a pack fares."""
-    return PackAnswer.of(flow.status(context, _pack_id(share_pack_id)))
+    return PackAnswer.of(flow.standing(context, _pack_id(share_pack_id)))
 
 
 @contract.get("/sharepack/{share_pack_id}/history", responses=answers(404))
 def history(context: Asked, share_pack_id: PackId) -> HistoryAnswer:
     """Return every version of a pack."""
-    pack = flow.status(context, _pack_id(share_pack_id))
+    pack = flow.standing(context, _pack_id(share_pack_id))
     return HistoryAnswer.of(pack, flow.history(context, pack.pack_id))
 
 
@@ -160,7 +160,7 @@ def list_packs(
 ) -> PackList:
     """Return packs, the last changed first."""
     after = _read_token(page_token) if page_token else None
-    found = flow.list_packs(context, status=status, name=name, after=after, limit=limit + 1)
+    found = flow.standings(context, status=status, name=name, after=after, limit=limit + 1)
     shown = found[:limit]
     return PackList(
         message=f"{len(shown)} share pack(s)",
@@ -260,7 +260,7 @@ def _aware(to: int | datetime) -> int | datetime:
     return to if isinstance(to, int) or to.tzinfo else to.replace(tzinfo=UTC)
 
 
-def _token(pack: PackRecord) -> str:
+def _token(pack: Standing) -> str:
     return base64.urlsafe_b64encode(f"{pack.last_updated.isoformat()}|{pack.pack_id}".encode()).decode()
 
 

@@ -22,14 +22,14 @@ WorkspaceUrl = Annotated[
 ]
 
 
-def context_of(request: Request) -> Context:
+async def context_of(request: Request) -> Context:
     """Return the context of a request; its actor is who asks."""
     return request.state.context
 
 
 async def working(request: Request, x_workspace_url: WorkspaceUrl) -> Context:
     """Return the context of a request that means the configured workspace, or raise SpecInvalid."""
-    context = context_of(request)
+    context = await context_of(request)
     require(context, x_workspace_url)
     return context
 

@@ -120,11 +120,10 @@ def _detect(context: Context, pack: SharePack) -> tuple[Strategy, tuple[str, ...
 def _existing(context: Context, pack: SharePack) -> observe.Existing:
     """Ask for the pack's names, for as long as an upload may take; raises TimeoutError after that."""
     seconds = context.queue.settings.share_detect_seconds
-    hasty = replace(context.workspaces, retry_seconds=min(seconds, context.workspaces.retry_seconds))
     names = [one.name for one in pack.recipient], [one.name for one in pack.share]
     pool = ThreadPoolExecutor(1)
     try:
-        return pool.submit(lambda: observe.existing_names(hasty.client(), *names)).result(timeout=seconds)
+        return pool.submit(lambda: observe.existing_names(context.workspaces.reader(seconds), *names)).result(timeout=seconds)
     finally:
         pool.shutdown(wait=False)
 

@@ -156,8 +156,8 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PackRecord:
-    """A pack's current version, how it fares, and its newest run."""
+class Standing:
+    """Where a pack's current version stands; *last_updated* is when anything last happened to it."""
 
     pack_id: str
     name: str
@@ -169,6 +169,12 @@ class PackRecord:
     requested_by: str
     created_at: datetime
     last_updated: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackRecord(Standing):
+    """A pack's current version, how it fares, and its newest run."""
+
     workspace_url: str
     business_line: str
     project: str

@@ -315,12 +315,36 @@ def listed(
     about = {"business_line": business_line, "project": project}
     hashed = [versions.c[name] == value.casefold() for name, value in about.items() if value is not None]
     if naming is not None:
-        hashed.append(versions.c.names.overlap([f"share:{naming.lower()}", f"recipient:{naming.lower()}"]))
+        hashed.append(_names(naming))
     if hashed:
         conditions.append(_described().where(*hashed).exists())
     count = sa.select(sa.func.count()).select_from(share_packs).where(share_packs.c.is_current, *conditions)
     found = _records().where(*conditions).order_by(share_packs.c.effective_from.desc(), share_packs.c.share_pack_id)
     return tuple(map(_record, tx.execute(found.limit(limit).offset(offset)))), tx.execute(count).scalar_one()
+
+
+def page(
+    tx: Connection,
+    *,
+    status: PackStatus | None = None,
+    naming: str | None = None,
+    after: tuple[datetime, UUID] | None = None,
+    limit: int = 50,
+) -> tuple[PackRecord, ...]:
+    """Return packs that are not deleted, the last changed first, from behind *after*: the last one's change and id."""
+    found = _records().where(~share_packs.c.is_deleted)
+    if status is not None:
+        found = found.where(share_packs.c.share_pack_status == status)
+    if naming is not None:
+        found = found.where(_described().where(_names(naming)).exists())
+    changed, key = sa.func.greatest(share_packs.c.effective_from, _moved()), share_packs.c.share_pack_id
+    if after is not None:
+        found = found.where((changed < after[0]) | ((changed == after[0]) & (key > after[1])))
+    return tuple(map(_record, tx.execute(found.order_by(changed.desc(), key).limit(limit))))
+
+
+def _names(naming: str) -> sa.ColumnElement[bool]:
+    return versions.c.names.overlap([f"share:{naming.lower()}", f"recipient:{naming.lower()}"])
 
 
 def _described() -> sa.Select[Any]:
@@ -334,13 +358,18 @@ def _records() -> sa.Select[*tuple[Any, ...]]:
     first = share_packs.alias("first")
     same = first.c.share_pack_id == share_packs.c.share_pack_id
     born = sa.select(first.c.effective_from).where(same, first.c.version == 1).scalar_subquery()
-    of_pack = events.c.pack_id == share_packs.c.share_pack_id
-    moved = sa.select(events.c.at).where(of_pack).order_by(events.c.id.desc()).limit(1).scalar_subquery()
     mine = runs.c.pack_id == share_packs.c.share_pack_id
     run = sa.select(runs.c.id).where(mine).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(1)
     columns = [column for column in share_packs.c if column.name != "config"]
-    extra = (born.label("born"), moved.label("moved"), run.scalar_subquery().label("run_id"))
+    extra = (born.label("born"), _moved().label("moved"), run.scalar_subquery().label("run_id"))
     return sa.select(*columns, *extra).where(share_packs.c.is_current)
+
+
+@cache
+def _moved() -> sa.ScalarSelect[Any]:
+    """Select the time of the last event of a pack."""
+    of_pack = events.c.pack_id == share_packs.c.share_pack_id
+    return sa.select(events.c.at).where(of_pack).order_by(events.c.id.desc()).limit(1).scalar_subquery()
 
 
 def _record(row: Any) -> PackRecord:
