@@ -76,7 +76,7 @@ def plan(
     from brickyard.share.cli import files
 
     sent = _upload(pack.name, files.read(pack), compat=compat, adopt=adopt, replace=replace)
-    made = flow.preview(ctx.obj.context(), sent)
+    made = flow.preview(house(ctx), sent)
     emit(report.plan_document(made), output(ctx), lambda: report.plan_text(made, colour=coloured()))
     raise typer.Exit(_GUARD if made.refusals else 0)
 

@@ -17,7 +17,7 @@ from brickyard.context import Context
 from brickyard.kernel.errors import BrickyardError
 from brickyard.kernel.terminal import plain
 from brickyard.share import observe
-from brickyard.share.flow import relay
+from brickyard.share.flow import place, relay
 from brickyard.share.flow.looking import Allowed, decide
 from brickyard.share.model.pack import SharePack, Strategy
 from brickyard.share.model.records import NotificationType
@@ -39,9 +39,14 @@ _KNOWN = "The same share pack is already uploaded; nothing new was queued."
 
 def preview(context: Context, upload: Upload) -> Plan:
     """Plan a pack against the workspace; nothing changes."""
+    _require_workspace(context, upload.pack)
     with context.metadata.transaction() as tx:  # it locks the names, so that an upload of the same pack is waited for
         pack_id = packs.identify(tx, upload.pack)
     return decide(context, context.workspaces.client(), upload.pack, pack_id, Allowed(upload.adopt, upload.replace))
+
+
+def _require_workspace(context: Context, pack: SharePack) -> None:
+    place.require(context, pack.metadata.workspace_url, "metadata.workspace_url")
 
 
 def plan_of(context: Context, pack_id: str) -> Plan:
@@ -61,6 +66,7 @@ def allowed_by(run: Run | None) -> Allowed:
 
 def submit(context: Context, upload: Upload) -> Submitted:
     """Remember a pack, its run and its job: all or nothing."""
+    _require_workspace(context, upload.pack)
     strategy, warnings = _detect(context, upload.pack)
     key, digest = upload.idempotency_key, _digest(upload)
     with context.metadata.transaction() as tx:
@@ -123,7 +129,9 @@ def _existing(context: Context, pack: SharePack) -> observe.Existing:
     names = [one.name for one in pack.recipient], [one.name for one in pack.share]
     pool = ThreadPoolExecutor(1)
     try:
-        return pool.submit(lambda: observe.existing_names(context.workspaces.reader(seconds), *names)).result(timeout=seconds)
+        return pool.submit(lambda: observe.existing_names(context.workspaces.reader(seconds), *names)).result(
+            timeout=seconds
+        )
     finally:
         pool.shutdown(wait=False)
 
