@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from brickyard.context import Context
-from brickyard.kernel.errors import BrickyardError, Interrupted, MetadataDown
+from brickyard.kernel.errors import BrickyardError, Interrupted, MetadataDown, WorkspaceDown, WorkspaceRefused
 from brickyard.share import report
 from brickyard.share.apply import Hands, Result, look, perform, undoing
 from brickyard.share.model.records import TrailAction
@@ -27,6 +27,7 @@ from brickyard.share.store.sealing import sealed
 from brickyard.share.store.steps import StoredStep
 from brickyard.workspace import adopt_or_do
 
+_BUSY = (429, 503)
 _IRREVERSIBLE = "cannot be undone"
 _NOTHING = "was not done"
 
@@ -59,16 +60,16 @@ class Work:
         for position, step in enumerate(planned, 1):
             self._do(position, len(planned), step)
 
-    def take_back(self) -> bool:
-        """Undo, last one first, what this run has done; returns whether nothing of it is left."""
+    def take_back(self, *, refused: bool = False, last: bool = False) -> None:
+        """Undo, last one first, what this run has done, and write down how each undoing went.
+
+        *refused* says that the step that failed has done nothing. Raises what `passes` unless this is the *last* try.
+        """
         with self.context.metadata.read() as tx:
             lines = steps.journal(tx, self.run.id)
-        open_ = (StepStatus.INTENDED, StepStatus.DONE)
         for line in reversed(lines):
-            if line.status in open_:
-                self._undo(line)
-        with self.context.metadata.read() as tx:
-            return all(line.status is StepStatus.COMPENSATED for line in steps.journal(tx, self.run.id))
+            if line.status in (StepStatus.INTENDED, StepStatus.DONE):
+                self._undo(line, refused=refused, last=last)
 
     def _seal(self, recipient: str, token: str, link: str) -> None:
         """Keep the activation link of a new token where only its one delivery can read it."""
@@ -135,14 +136,16 @@ class Work:
 
     # ── undoing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _undo(self, line: StoredStep) -> None:
+    def _undo(self, line: StoredStep, *, refused: bool, last: bool) -> None:
         """Undo one step and write down how that went."""
         back: Step | None = None
         try:
-            outcome, back = self._undone(line)
+            outcome, back = self._undone(line, refused=refused)
         except (Interrupted, MetadataDown):
             raise
         except BrickyardError as error:
+            if passes(error) and not (last and error.error_code != "job-taken-over"):
+                raise
             outcome = f"could not be undone: {error.message}"
         undone = back is not None or outcome == _NOTHING
         with self.context.metadata.transaction() as tx:
@@ -151,13 +154,19 @@ class Work:
             if back is not None:
                 self._remember(tx, back, None)
 
-    def _undone(self, line: StoredStep) -> tuple[str, Step | None]:
+    def _undone(self, line: StoredStep, *, refused: bool) -> tuple[str, Step | None]:
         """Take a step back; returns in words how, and the step that did it."""
         self.checkpoint()
-        if line.status is StepStatus.INTENDED and look(self.hands, line.step) is None:
+        if line.status is StepStatus.INTENDED and (refused or look(self.hands, line.step) is None):
             return _NOTHING, None
         back = undoing(line.step, line.result or {})
         if back is None:
             return _IRREVERSIBLE, None
         self._adopt_or_do(back, look_first=True)
         return f"undone: {report.words(back)}", back
+
+
+def passes(error: BrickyardError) -> bool:
+    """Tell whether the cause of an error may be gone later, or is that another worker has the run."""
+    busy = isinstance(error, WorkspaceRefused) and error.status in _BUSY
+    return busy or isinstance(error, WorkspaceDown) or error.error_code == "job-taken-over"

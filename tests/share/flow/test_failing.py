@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.share.flow.conftest import apply, pack_of, writes
+from tests.share.flow.conftest import apply, pack_of, submit, writes
 
 from brickyard.context import Context
+from brickyard.kernel.errors import Conflict, WorkspaceRefused
 from brickyard.local import LocalWorkspace
 from brickyard.share import flow
 from brickyard.share.model.runs import PackStatus, RunStatus, StepStatus
@@ -80,3 +81,23 @@ def test_databricks_own_words_reach_the_status(house: Context, workspace: LocalW
     workspace.fail_next("shares.create", 403, "PERMISSION_DENIED")
     run = apply(house, pack_of(house))
     assert (run.code, run.http_status) == ("workspace-forbidden", 403)
+
+
+def test_taking_back_goes_on_when_the_workspace_answers_again(house: Context, workspace: LocalWorkspace):
+    submitted = submit(house, pack_of(house))
+    workspace.fail_next("shares.update", 403, "PERMISSION_DENIED")
+    workspace.fail_next("shares.delete", 503, "TEMPORARILY_UNAVAILABLE")
+    with pytest.raises(WorkspaceRefused):
+        flow.provision(house, submitted.run_id)
+    assert flow.run_of(house, submitted.run_id).status is RunStatus.RUNNING
+    flow.provision(house, submitted.run_id)
+    run = flow.run_of(house, submitted.run_id)
+    client = workspace.client()
+    assert (run.status, run.code, run.http_status) == (RunStatus.FAILED, "workspace-forbidden", 403)
+    assert (list(client.shares.list_shares()), list(client.recipients.list())) == ([], [])
+
+
+def test_a_worker_that_lost_its_job_leaves_the_run_to_the_next(house: Context):
+    submitted = submit(house, pack_of(house))
+    flow.gave_up(house, submitted.run_id, Conflict("taken over", code="job-taken-over"))
+    assert flow.run_of(house, submitted.run_id).status is RunStatus.QUEUED

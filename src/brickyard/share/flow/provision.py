@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -18,9 +19,10 @@ from brickyard.kernel.errors import (
     MetadataDown,
     SpecInvalid,
     WorkspaceDown,
+    WorkspaceRefused,
 )
 from brickyard.share import report
-from brickyard.share.attempt import Work
+from brickyard.share.attempt import Work, passes
 from brickyard.share.flow import relay
 from brickyard.share.flow.approve import NEEDED
 from brickyard.share.flow.looking import decide, look_around
@@ -34,6 +36,7 @@ from brickyard.share.store.runs import Run
 
 log = structlog.stdlib.get_logger(__name__)
 
+_TAKEN_OVER = "job-taken-over"
 _NOTHING_TO_DO = "Already up to date with share pack data"
 _READY = (RunKind.DIRECT, RunKind.ROTATION, RunKind.EXPIRY)  # runs that come with their plan
 _MADE = ("Create", "Add", "Import", "Enable", "Grant")
@@ -55,17 +58,22 @@ def provision(context: Context, run_id: str) -> None:
     except (Interrupted, MetadataDown, WorkspaceDown):
         raise
     except BrickyardError as error:
-        if getattr(error, "status", None) in (429, 503) or error.error_code == "job-taken-over":
+        if passes(error):
             raise
-        fail(context, run, error)
+        _fail(context, run, error)
 
 
 def gave_up(context: Context, run_id: str, error: BaseException) -> None:
-    """Give a run that cannot go on its final status, and take back what it has done where the workspace lets it."""
+    """Give a run that cannot go on its final status, and take back what it has done where the workspace lets it.
+
+    One whose job another worker has taken over is left to that worker.
+    """
+    if isinstance(error, BrickyardError) and error.error_code == _TAKEN_OVER:
+        return
     with context.metadata.read() as tx:
         run = runs.get(tx, run_id)
     if not run.status.final:
-        fail(context, run, error)
+        _fail(context, run, error, last=True)
 
 
 def _begin(context: Context, run_id: str) -> Run | None:
@@ -108,7 +116,7 @@ def _touched(tx: Connection, run: Run) -> Sequence[str]:
 def _carry_on(context: Context, run: Run) -> None:
     """Do what is left of a run: take it back when it was failing, else plan it unless it has begun, and do its steps."""
     if run.result and "failure" in run.result:
-        raise BrickyardError(run.result["failure"]["message"], code=run.result["failure"]["code"])
+        raise _failing(run.result["failure"])
     work = Work(context, run)
     if run.kind in _READY:
         _follow(context, run, work)
@@ -226,51 +234,53 @@ def _summary(done: Sequence[Step]) -> str:
     return f"All steps completed successfully ({made} created, {len(done) - made} updated)"
 
 
-def fail(context: Context, run: Run, error: BaseException) -> None:
-    """Take back what a run has done, and end it with its cause and how the taking back went."""
-    message = error.message if isinstance(error, BrickyardError) else f"{type(error).__name__}"
-    code = error.error_code if isinstance(error, BrickyardError) else "internal-error"
+def _fail(context: Context, run: Run, error: BaseException, *, last: bool = False) -> None:
+    """Take back what a run has done, and end it with its cause and how the taking back went.
+
+    The cause is written down first, so that who takes the run up again goes on with taking back. Unless it is the *last*
+    attempt, a workspace that does not answer lets the queue try again.
+    """
+    failure = (run.result or {}).get("failure") or _failure(error)
     with context.metadata.transaction() as tx:
-        runs.keep(
-            tx, run.id, result={"failure": {"message": message, "code": code, "status": getattr(error, "status", None)}}
-        )
+        context.queue.checkpoint(tx)
+        runs.keep(tx, run.id, result={"failure": failure})
         begun = bool(steps.journal(tx, run.id))
-    outcome = _take_back(context, run) if begun else ""
-    status = RunStatus.FAILED if begun or not _is_validation(error) else RunStatus.VALIDATION_FAILED
-    problems = [str(problem) for problem in getattr(error, "problems", ())]
-    told = "; ".join([message, *problems]) + (f" ({outcome})" if outcome else "")
-    kind = NotificationType.PROVISION_FAILURE if status is RunStatus.FAILED else NotificationType.VALIDATION_FAILURE
+    outcome = _take_back(context, run, failure, last=last) if begun else ""
+    validation = not begun and isinstance(error, SpecInvalid | GuardRefused | Conflict)
+    status = RunStatus.VALIDATION_FAILED if validation else RunStatus.FAILED
+    told = failure["told"] + (f" ({outcome})" if outcome else "")
     with context.metadata.transaction() as tx:
-        at = context.clock()
-        result = {
-            "failure": {
-                "message": message,
-                "code": code,
-                "status": getattr(error, "status", None),
-                "taken_back": outcome,
-            }
-        }
-        freed = runs.finish(tx, run.id, status, at, code=code, error=told, message=outcome, result=result)
-        if run.pack_id:
+        context.queue.checkpoint(tx)
+        at, result = context.clock(), {"failure": {**failure, "taken_back": outcome}}
+        freed = runs.finish(tx, run.id, status, at, code=failure["code"], error=told, message=outcome, result=result)
+        if run.pack_id and freed is not None:
+            kind = NotificationType.VALIDATION_FAILURE if validation else NotificationType.PROVISION_FAILURE
             _tell(tx, context, packs.config(tx, run.pack_id, run.version), run, kind, told)
         relay.wake(tx, context, freed)
-        audit.seal(
-            tx, at=at, actor=context.actor, action="FailRun", subject=run.id, detail={"message": told, "code": code}
-        )
+        detail = {"message": told, "code": failure["code"]}
+        audit.seal(tx, at=at, actor=context.actor, action="FailRun", subject=run.id, detail=detail)
 
 
-def _is_validation(error: BaseException) -> bool:
-    return isinstance(error, SpecInvalid | GuardRefused | Conflict)
+def _failure(error: BaseException) -> dict[str, Any]:
+    """What is kept of the cause: its words, code and problems, and the status that Databricks gave."""
+    if not isinstance(error, BrickyardError):
+        name = type(error).__name__
+        return {"message": name, "told": name, "code": "internal-error", "status": None}
+    status = error.status if isinstance(error, WorkspaceRefused) else None
+    told = "; ".join([error.message, *map(str, error.problems)])
+    return {"message": error.message, "told": told, "code": error.error_code, "status": status}
 
 
-def _take_back(context: Context, run: Run) -> str:
+def _failing(failure: Mapping[str, Any]) -> BrickyardError:
+    """The cause of a failure that an earlier attempt has written down, in a form that is not tried again."""
+    return BrickyardError(failure["message"], code=failure["code"])
+
+
+def _take_back(context: Context, run: Run, failure: Mapping[str, Any], *, last: bool) -> str:
     """Undo the steps of a run and say how it went."""
-    try:
-        Work(context, run).take_back()
-    except (WorkspaceDown, BrickyardError) as error:
-        if isinstance(error, Interrupted | MetadataDown):
-            raise
-        log.warning("compensation broke off", run=run.id, error=str(error))
+    status = failure["status"]
+    refused = status is not None and 400 <= status < 500  # then the step that failed has done nothing
+    Work(context, run).take_back(refused=refused, last=last)
     with context.metadata.read() as tx:
         counted = Counter(line.status for line in steps.journal(tx, run.id))
     back = counted[StepStatus.COMPENSATED]
