@@ -19,6 +19,7 @@ from brickyard.kernel.terminal import plain
 from brickyard.share import observe
 from brickyard.share.flow import place, relay
 from brickyard.share.flow.looking import Allowed, decide
+from brickyard.share.model.content import content_hash
 from brickyard.share.model.pack import SharePack, Strategy
 from brickyard.share.model.records import NotificationType
 from brickyard.share.model.runs import PackStatus, RequestStatus, RunKind, RunStatus, Submitted, Upload
@@ -105,7 +106,7 @@ def _options(upload: Upload) -> dict[str, Any]:
 
 def _digest(upload: Upload) -> str:
     """What tells requests apart that carry one idempotency key."""
-    said = json.dumps([packs.content_hash(upload.pack), _options(upload)], sort_keys=True)
+    said = json.dumps([content_hash(upload.pack), _options(upload)], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()
 
 

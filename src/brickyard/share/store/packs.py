@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +14,7 @@ from sqlalchemy import Connection
 
 from brickyard.kernel.errors import NotFound
 from brickyard.metadata import scd2
+from brickyard.share.model.content import content_hash
 from brickyard.share.model.pack import SharePack, Strategy
 from brickyard.share.model.runs import PackStatus, RequestStatus
 from brickyard.share.store import audit, tenants
@@ -83,11 +82,6 @@ class Saved:
 # ── which pack ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def content_hash(pack: SharePack) -> str:
-    """Return what tells two uploads apart: the hash of everything in the pack, whatever the order of its lists."""
-    return hashlib.sha256(_canonical(pack.model_dump(mode="json")).encode()).hexdigest()
-
-
 def pack_name(pack: SharePack, requestor: str | None = None) -> str:
     """Return the name of a pack that is new, as the requirements have it."""
     about = pack.metadata
@@ -138,16 +132,6 @@ def _born(tx: Connection, pack_ids: Sequence[UUID]) -> dict[UUID, Any]:
 
 def _line(pack: SharePack) -> tuple[str, str]:
     return pack.metadata.business_line.casefold(), (pack.metadata.project_name or DEFAULT_PROJECT).casefold()
-
-
-def _canonical(value: Any) -> str:
-    """Write a document so that the order of lists and keys does not matter."""
-    match value:
-        case dict():
-            return "{" + ",".join(f"{json.dumps(key)}:{_canonical(value[key])}" for key in sorted(value)) + "}"
-        case list():
-            return "[" + ",".join(sorted(map(_canonical, value))) + "]"
-    return json.dumps(value)
 
 
 # ── saving ───────────────────────────────────────────────────────────────────────────────────────────────────────────
