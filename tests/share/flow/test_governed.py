@@ -292,21 +292,5 @@ def test_every_fault_of_an_import_is_said_at_once(house: Context):
     assert len(refused.value.problems) >= 5
 
 
-# ── turns ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_run_waits_for_another_that_holds_its_share(house: Context, workspace: LocalWorkspace):
-    one = submit(house, pack_of(house, share=share("m.s.orders")))
-    other = submit(house, pack_of(house, metadata={"project_name": "other"}, share=share("m.s.items")))
-    with house.metadata.transaction() as tx:
-        runs.start(tx, one.run_id, house.clock())
-    from brickyard.share.flow import provision
-
-    assert provision  # the story's own module
-    flow.provision(house, one.run_id)
-    flow.provision(house, other.run_id)
-    assert [flow.run_of(house, sent.run_id).status for sent in (one, other)] == [RunStatus.COMPLETED] * 2
-
-
 def _table(name: str) -> SharedObject:
     return SharedObject(name=name, kind=ObjectKind.TABLE)
