@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from uuid import uuid4
 
 import pytest
@@ -56,7 +57,7 @@ def test_defect_01_concurrent_writes_leave_one_current_row_and_no_gap(metadata: 
         lines = scd2.history(tx, tenants, key)
     assert [line.version for line in lines] == list(range(1, 21))
     assert [line.is_current for line in lines] == [False] * 19 + [True]
-    assert all(a.effective_to == b.effective_from for a, b in zip(lines, lines[1:], strict=False))
+    assert all(one.effective_to == after.effective_from for one, after in pairwise(lines))
 
 
 def test_defect_02_a_status_never_brings_back_an_older_configuration(house: Context, metadata: Metadata):

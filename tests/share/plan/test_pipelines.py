@@ -160,7 +160,7 @@ def test_the_pipeline_of_a_removed_asset_goes_last_and_only_when_this_pack_made_
     assert not [s for s in unclaimed.steps if isinstance(s, DeletePipeline | DeleteSchedule)]
     shared = plan(pack([], [wanted]), there(others=MADE), now=NOW)
     assert not [s for s in shared.steps if isinstance(s, DeletePipeline | DeleteSchedule)]
-    assert "The pipeline My_%Pipe stays: another share pack has made it too." in shared.warnings
+    assert "The pipeline My_%Pipe stays: another share pack needs it." in shared.warnings
 
 
 @pytest.mark.parametrize(

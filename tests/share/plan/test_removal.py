@@ -67,7 +67,7 @@ def test_what_another_pack_needs_stays():
     found = plan(wanted, world(**WORLD, others=others), now=NOW)
     assert found.steps == ()
     assert found.warnings == (
-        "The pipeline named stays: another share pack has made it.",
+        "The pipeline named stays: another share pack needs it.",
         "The share Sales stays: another share pack needs it.",
         "The recipient acme stays: another share pack needs it.",
     )

@@ -31,7 +31,7 @@ def look_around(context: Context, client: WorkspaceClient, pack: SharePack, pack
     """Return what is there of all that a pack names and has made; what cannot be read is an error, never absent."""
     with context.metadata.read() as tx:
         mine = claims.of_pack(tx, pack_id) if pack_id else frozenset()
-        others = claims.of_others(tx, pack_id)
+        others = claims.of_others(tx, pack_id) | claims.declared_by_others(tx, pack_id)
         recorded = frozenset(_recorded((kind, entities.known(tx, kind)) for kind in _ROWS))
     library = context.queue.settings.share_library_path
     return observe.current(client, pack, claims=mine, others=others, recorded=recorded, library_path=library)

@@ -45,7 +45,7 @@ def _pipelines(case: Case, wanted: Removal) -> Iterator[Item]:
     for folded, (name, share) in sorted({**made, **named}.items()):
         state = case.current.pipelines.get(folded)
         if state is not None and _theirs(case, "pipeline", name):
-            yield Mind(f"The pipeline {name} stays: another share pack has made it.")
+            yield Mind(f"The pipeline {name} stays: another share pack needs it.")
             continue
         job = case.current.schedules.get(schedule_name(name).lower())
         if job is not None:
@@ -61,7 +61,7 @@ def _job(case: Case, state: ScheduleState, share: str) -> Iterator[Item]:
     if state.other_tasks:
         yield Mind(f"The job {name} stays: it does more than start a pipeline.")
     elif _theirs(case, "schedule", name):
-        yield Mind(f"The job {name} stays: another share pack has made it.")
+        yield Mind(f"The job {name} stays: another share pack needs it.")
     else:
         yield from taking(case, "schedule", name, owner=state.owner, mark=state.mark)
         yield Do(Stage.NO_SCHEDULE, DeleteSchedule(state, share))
@@ -78,7 +78,5 @@ def _pipeline(case: Case, state: PipelineState, share: str) -> Iterator[Item]:
 
 
 def _theirs(case: Case, kind: str, name: str) -> bool:
-    """Tell whether another pack has made a thing and this one has not."""
-    others = any(name.lower() in names for (k, _), names in case.others.items() if k == kind)
-    mine = any(name.lower() in names for (k, _), names in case.claims.items() if k == kind)
-    return others and not mine
+    """Tell whether another pack has made a thing or lists it."""
+    return any(name.lower() in names for (k, _), names in case.others.items() if k == kind)

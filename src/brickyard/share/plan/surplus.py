@@ -200,7 +200,7 @@ def ended_pipeline(case: Case, state: PipelineState, share: str) -> Iterator[Ite
     """Yield the end of a pipeline and of the job that starts it, unless another pack has made it."""
     name = state.settings.name
     if any(name.lower() in names for (kind, _), names in case.others.items() if kind == "pipeline"):
-        yield Mind(f"The pipeline {name} stays: another share pack has made it too.")
+        yield Mind(f"The pipeline {name} stays: another share pack needs it.")
         return
     job = case.current.schedules.get(schedule_name(name).lower())
     if job is not None:

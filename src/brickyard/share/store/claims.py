@@ -8,12 +8,19 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONPATH, distinct_on, insert
 
 from brickyard.share.model.current import Claim
-from brickyard.share.tables import claims
+from brickyard.share.model.runs import PackStatus
+from brickyard.share.plan.naming import schedule_name
+from brickyard.share.tables import claims, share_packs
 
 _BELOW = {"share": ("object", "reader"), "recipient": ("address", "property", "policy")}
+_LISTED = {
+    "share": "$.share[*].name",
+    "recipient": "$.recipient[*].name",
+    "pipeline": "$.share[*].pipelines[*].name_prefix",
+}  # where a pack's document names them
 
 
 def add(tx: Connection, pack_id: UUID, made: Iterable[Claim], *, run_id: str, at: datetime) -> None:
@@ -48,6 +55,25 @@ def of_pack(tx: Connection, pack_id: UUID) -> frozenset[Claim]:
 def of_others(tx: Connection, pack_id: UUID | None) -> frozenset[Claim]:
     """Return what all other packs have made."""
     return _found(tx, claims.c.pack_id != pack_id if pack_id else sa.true())
+
+
+def declared_by_others(tx: Connection, pack_id: UUID | None) -> frozenset[Claim]:
+    """Return the shares, recipients, pipelines and schedules that other packs list in the last version that was applied.
+
+    They need them even when they have not made them.
+    """
+    table, last = share_packs, share_packs.alias("last")
+    current = sa.select(last.c.record_id).where(
+        last.c.share_pack_id == table.c.share_pack_id, last.c.is_current, ~last.c.is_deleted
+    )
+    applied = table.c.share_pack_status == PackStatus.COMPLETED
+    mine = [table.c.share_pack_id != pack_id] if pack_id else []
+    names = [sa.func.jsonb_path_query_array(table.c.config, sa.cast(path, JSONPATH)) for path in _LISTED.values()]
+    found = sa.select(*names).where(applied, current.exists(), *mine).ext(distinct_on(table.c.share_pack_id))
+    rows = tx.execute(found.order_by(table.c.share_pack_id, table.c.version.desc()))
+    listed = {(kind, name.lower()) for row in rows for kind, ones in zip(_LISTED, row, strict=True) for name in ones}
+    jobs = {("schedule", schedule_name(name)) for kind, name in listed if kind == "pipeline"}
+    return frozenset(Claim(kind, "", name) for kind, name in listed | jobs)
 
 
 def owners(tx: Connection, claim: Claim) -> tuple[UUID, ...]:
