@@ -52,9 +52,9 @@ def build(workspace: LocalWorkspace, metadata: Metadata, tmp_path: Path) -> Iter
         workspaces = Workspaces(host=workspace.host, token_file=token, retry_seconds=0.5)
         return Context(workspaces, metadata, Queue(metadata, Settings(home=tmp_path, **settings)), actor=actor)
 
-    _clean(workspace)
+    clean(workspace)
     yield built
-    _clean(workspace)
+    clean(workspace)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def house(build: Build) -> Context:
     return build()
 
 
-def _clean(workspace: LocalWorkspace) -> None:
+def clean(workspace: LocalWorkspace) -> None:
     workspace.parts.control.faults.clear()
     client = workspace.client()
     for share in client.shares.list_shares():
