@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from databricks.sdk.service.iam import ComplexValue
-from databricks.sdk.service.jobs import PipelineTask, Task
+from databricks.sdk.service.jobs import CronSchedule, PipelineTask, Task
 from databricks.sdk.service.pipelines import NotebookLibrary, PipelineLibrary
 from databricks.sdk.service.sharing import (
     AuthenticationType,
@@ -19,7 +19,8 @@ from databricks.sdk.service.sharing import (
     SharedDataObjectUpdateAction,
 )
 from sqlalchemy.exc import IntegrityError
-from tests.share.defects.conftest import Build, fed, feed, pack, partner, share
+from tests.share.api.conftest import served
+from tests.share.defects.conftest import CRON, Build, fed, feed, pack, partner, share
 from tests.share.flow.conftest import apply, bring, submit, writes
 
 from brickyard.context import Context
@@ -221,13 +222,15 @@ def test_defect_29_only_the_job_that_starts_the_pipeline_goes_with_it(house: Con
     apply(house, pack(house, 29, share=[fed(29, feed("p29a"), feed("p29b", "m.s.items"))]))
     client, made = workspace.client(), pipelines(workspace, "p29a", "p29b")
     tasks = [Task(task_key=name, pipeline_task=PipelineTask(made["p29a"])) for name in ("one", "two")]
-    nightly = client.jobs.create(name="nightly29", tasks=tasks)
+    nightly = client.jobs.create(name="nightly29", tasks=tasks, schedule=CronSchedule(CRON, "UTC"))
     (ours,) = client.jobs.list(name="p29b_schedule")
     client.api_client.do(
         "POST",
         "/api/2.2/jobs/update",
         body={"job_id": ours.job_id, "new_settings": {"tasks": [task.as_dict() for task in tasks]}},
     )
+    with served(house) as door:
+        assert "1 schedule(s)" in door.delete("/pipelines/p29a/schedules").text
     run = apply(house, removal(house, 29, shares=["s29"], recipients=["r29"]))
     assert (run.status, pipelines(workspace, "p29a", "p29b")) == (COMPLETED, {})
     left = {job.settings.name for job in client.jobs.list() if job.settings and "29" in (job.settings.name or "")}

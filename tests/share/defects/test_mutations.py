@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.share.defects.mutants import ROOT, cases, copied, loaded_from, mutants, mutated, run
 
-DEFECTS = range(1, 10)
+DEFECTS = range(1, 44)
 BROKEN = ("ImportError", "ModuleNotFoundError", "SyntaxError", "IndentationError", "NameError", "AttributeError")
 
 

@@ -165,9 +165,10 @@ def delete_schedule(context: Working, pipeline_name: PipelineName, job_name: Job
 
 @of_pipelines.delete("/{pipeline_name}/schedules", responses=answers(403, 409))
 def delete_schedules(context: Working, pipeline_name: PipelineName) -> Done:
-    """Delete every job that starts a pipeline on a schedule, one after the other."""
+    """Delete every job that starts a pipeline on a schedule and does nothing else, one after the other."""
     client = context.workspaces.client()
-    found = schedule_states(client, pipeline_state(client, pipeline_name))
+    states = schedule_states(client, pipeline_state(client, pipeline_name))
+    found = [state for state in states if not state.other_tasks]
     for state in found:
         do(context, DeleteSchedule(state))
     return Done(Message=f"{len(found)} schedule(s) of {pipeline_name} were deleted.")
