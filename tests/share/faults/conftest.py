@@ -58,6 +58,8 @@ CREATE CONSTRAINT TRIGGER faults_commit AFTER UPDATE ON brickyard.share_steps DE
     FOR EACH ROW EXECUTE FUNCTION faults_gate('commit', 'status', 'kind');
 CREATE TRIGGER faults_asked AFTER INSERT ON brickyard.share_runs
     FOR EACH ROW EXECUTE FUNCTION faults_gate('asked', 'status', 'kind');
+CREATE CONSTRAINT TRIGGER faults_taken AFTER INSERT ON brickyard.share_runs DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION faults_gate('taken', 'status', 'kind');
 CREATE CONSTRAINT TRIGGER faults_begun AFTER UPDATE ON brickyard.share_runs DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (OLD.plan IS NULL AND NEW.plan IS NULL) EXECUTE FUNCTION faults_gate('run', 'status', 'kind');
 CREATE CONSTRAINT TRIGGER faults_planned AFTER UPDATE ON brickyard.share_runs DEFERRABLE INITIALLY DEFERRED

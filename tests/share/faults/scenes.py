@@ -75,6 +75,13 @@ def first(host: str, tag: str, *, rotating: bool = False) -> SharePack:
     return _pack(host, tag, partners, [_assets(sales), _assets(old)])
 
 
+def small(host: str, tag: str, description: str) -> SharePack:
+    """A pack of one share and its reader."""
+    sales = {"name": f"sales_{tag}", "description": description, "share_assets": [f"m.s.orders_{tag}"]}
+    reader = {"name": f"acme_{tag}", "type": "D2O"}
+    return _pack(host, tag, [reader], [_assets(sales | {"recipients": [f"acme_{tag}"]})])
+
+
 def second(host: str, tag: str) -> SharePack:
     """The pack changed in everything that can be changed."""
     partners = [
