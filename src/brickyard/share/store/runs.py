@@ -60,6 +60,12 @@ class Run:
     started_at: datetime | None
     finished_at: datetime | None
 
+    @property
+    def pack(self) -> UUID:
+        """The pack that asked for the run; one that no pack asked for has none, and nobody may ask it."""
+        assert self.pack_id is not None
+        return self.pack_id
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
