@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.share.flow.conftest import pack_of
 
 from brickyard.context import Context
@@ -35,9 +35,14 @@ WRITES = (
     "shares.update_permissions",
     "shares.delete",
 )
-REFUSALS = {400: "INVALID_PARAMETER_VALUE", 403: "PERMISSION_DENIED", 409: "RESOURCE_CONFLICT", 500: "INTERNAL_ERROR"}
+REFUSALS = {
+    400: "INVALID_PARAMETER_VALUE",
+    403: "PERMISSION_DENIED",
+    409: "RESOURCE_CONFLICT",
+    503: "TEMPORARILY_UNAVAILABLE",
+}
 PERSONS = ("one@house.com", "two@house.com", "up@loader.com")
-WAYS = ("file", "one", "two")
+WAYS = ("file", "file", "file", "one", "two")
 
 _PARTNERS = ("acme", "beta")
 _ASSETS = ("m.s.orders", "m.s.items", "m.s.feed")
@@ -91,18 +96,51 @@ def wanted(draw: st.DrawFn) -> Wanted:
     )
 
 
+@dataclass(frozen=True)
+class Course:
+    """How a run fares: how often it is tried, and what the workspace does to one of its calls."""
+
+    attempts: int = 1
+    trouble: str = ""
+    operation: str = ""
+    status: int = 503
+
+    def prepare(self, workspace: LocalWorkspace) -> None:
+        """Plan what goes wrong."""
+        match self.trouble:
+            case "refused":
+                workspace.fail_next(self.operation, self.status, REFUSALS[self.status])
+            case "lost":
+                workspace.drop_reply(self.operation)
+            case "blind":
+                workspace.fail_next("shares.get", self.status, REFUSALS[self.status], times=2)
+
+
+@st.composite
+def courses(draw: st.DrawFn) -> Course:
+    """Most runs are tried at once, half of them without trouble."""
+    return Course(
+        draw(st.sampled_from((1, 2, 1, 0))),
+        draw(st.sampled_from(("", "", "", "refused", "lost", "blind"))),
+        draw(st.sampled_from(WRITES)),
+        draw(st.sampled_from(sorted(REFUSALS))),
+    )
+
+
 class Sequences(RuleBasedStateMachine):
     """Uploads, decisions, attempts that go well or not, ways back and ends, in any order."""
 
     workspace: LocalWorkspace
     opened: Open
 
-    @initialize(way=st.sampled_from(WAYS))
-    def begin(self, way: str) -> None:
-        """Open a house with an empty database and an empty workspace."""
+    @initialize(way=st.sampled_from(WAYS), first=st.lists(st.tuples(wanted(), courses()), min_size=2, max_size=4))
+    def begin(self, way: str, first: list[tuple[Wanted, Course]]) -> None:
+        """Open a house with an empty database and an empty workspace, and upload some packs."""
         self.stack = ExitStack()
         self.house = self.stack.enter_context(self.opened(way))
         self.sent: list[SharePack] = []
+        for what, course in first:
+            self._send(what.pack(self.house), course)
 
     def teardown(self) -> None:
         """Close the house."""
@@ -111,20 +149,18 @@ class Sequences(RuleBasedStateMachine):
 
     # ── what happens ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    @rule(what=wanted(), adopt=st.booleans())
-    def upload(self, what: Wanted, adopt: bool) -> None:
+    @rule(what=wanted(), adopt=st.booleans(), course=courses())
+    def upload(self, what: Wanted, adopt: bool, course: Course) -> None:
         """Somebody uploads a pack."""
-        self._send(what.pack(self.house), adopt=adopt)
+        self._send(what.pack(self.house), course, adopt=adopt)
 
-    @precondition(lambda self: self.sent)
-    @rule(data=st.data())
-    def upload_again(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), course=courses())
+    def upload_again(self, data: st.DataObject, course: Course) -> None:
         """Somebody uploads once more what was uploaded before."""
-        self._send(data.draw(st.sampled_from(self.sent)), again=True)
+        self._send(data.draw(st.sampled_from(self.sent)), course, again=True)
 
-    @precondition(lambda self: self.sent)
-    @rule(data=st.data())
-    def upload_the_end(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), course=courses())
+    def upload_the_end(self, data: st.DataObject, course: Course) -> None:
         """Somebody asks for the end of what a pack named."""
         given_ = data.draw(st.sampled_from(self.sent))
         if given_.removal:
@@ -132,17 +168,15 @@ class Sequences(RuleBasedStateMachine):
         about = given_.metadata.model_copy(update={"strategy": Strategy.DELETE})
         names = {"recipients": [one.name for one in given_.recipient], "shares": [one.name for one in given_.share]}
         pack = SharePack.model_validate({"metadata": about, "removal": names})
-        upload = Upload(pack=pack, file_name="pack.yaml")
-        flow.submit(self.house, upload)
+        self._send(pack, course)
 
-    @rule(data=st.data(), tries=st.integers(1, 2))
-    def work(self, data: st.DataObject, tries: int) -> None:
+    @rule(data=st.data(), course=courses())
+    def work(self, data: st.DataObject, course: Course) -> None:
         """A worker takes a run; what does not answer is tried again later, or given up."""
         if not (open_ := self._runs(RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING)):
             return
         run_id = data.draw(st.sampled_from(open_)).id
-        for _ in range(tries):
-            self._attempt(run_id)
+        self._follow(run_id, course)
 
     @rule(data=st.data())
     def give_up(self, data: st.DataObject) -> None:
@@ -151,33 +185,14 @@ class Sequences(RuleBasedStateMachine):
             run = data.draw(st.sampled_from(open_))
             flow.gave_up(self.house, run.id, BrickyardError("too many attempts", code="internal-error"))
 
-    @rule(operation=st.sampled_from(WRITES), status=st.sampled_from(sorted(REFUSALS)), skipped=st.booleans())
-    def refuse(self, operation: str, status: int, skipped: bool) -> None:
-        """The workspace will refuse a call."""
-        matching = "m.s.items" if skipped and operation == "shares.update" else None
-        self.workspace.fail_next(operation, status, REFUSALS[status], matching=matching)
-
-    @rule(operation=st.sampled_from(WRITES))
-    def lose(self, operation: str) -> None:
-        """The reply to a call will be lost."""
-        self.workspace.drop_reply(operation)
-
-    @rule(operation=st.sampled_from(("recipients.get", "shares.get", "tables.get", "recipients.list")))
-    def blind(self, operation: str) -> None:
-        """The workspace will not say what is there."""
-        self.workspace.fail_next(operation, 503, "TEMPORARILY_UNAVAILABLE", times=3)
-
-    @rule()
-    def calm(self) -> None:
-        """The workspace is well again."""
-        self.workspace.parts.control.faults.clear()
-
     @rule(data=st.data(), person=st.sampled_from(PERSONS), stale=st.booleans())
     def approve(self, data: st.DataObject, person: str, stale: bool) -> None:
         """A person approves the plan as it is now, or an old one."""
         if waiting := self._runs(RunStatus.PENDING_APPROVAL):
-            pack_id = str(data.draw(st.sampled_from(waiting)).pack_id)
+            run = data.draw(st.sampled_from(waiting))
+            pack_id = str(run.pack_id)
             self._quietly(lambda: flow.approve(self._as(person), pack_id, plan_hash=self._hash(pack_id, stale)))
+            self._attempt(run.id)
 
     @rule(data=st.data(), person=st.sampled_from(PERSONS))
     def decline(self, data: st.DataObject, person: str) -> None:
@@ -186,12 +201,12 @@ class Sequences(RuleBasedStateMachine):
             pack_id = str(data.draw(st.sampled_from(waiting)).pack_id)
             self._quietly(lambda: flow.decline(self._as(person), pack_id))
 
-    @rule(data=st.data())
-    def roll_back(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), course=courses())
+    def roll_back(self, data: st.DataObject, course: Course) -> None:
         """Somebody goes back to an earlier version of a pack."""
         if made := self._versions():
             pack_id, version = data.draw(st.sampled_from(made))
-            self._quietly(lambda: flow.rollback(self.house, pack_id, version))
+            self._quietly(lambda: self._follow(flow.rollback(self.house, pack_id, version).run_id, course))
 
     # ── what must be true ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -246,9 +261,19 @@ class Sequences(RuleBasedStateMachine):
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _send(self, pack: SharePack, **options: Any) -> None:
+    def _send(self, pack: SharePack, course: Course, **options: Any) -> None:
         self.sent.append(pack)
-        flow.submit(self.house, Upload(pack=pack, file_name="pack.yaml", **options))
+        self._follow(flow.submit(self.house, Upload(pack=pack, file_name="pack.yaml", **options)).run_id, course)
+
+    def _follow(self, run_id: str, course: Course) -> None:
+        """Let the workers have a run as often as its course says, with what goes wrong on it."""
+        course.prepare(self.workspace)
+        for _ in range(course.attempts):
+            self._attempt(run_id)
+        self._calm()
+
+    def _calm(self) -> None:
+        self.workspace.parts.control.faults.clear()
 
     def _attempt(self, run_id: str) -> None:
         """Do a run; where it comes to its end, a second plan has nothing to do."""
@@ -260,12 +285,12 @@ class Sequences(RuleBasedStateMachine):
             return
         run = flow.run_of(self.house, run_id)
         if run.status is RunStatus.COMPLETED and run.pack_id:
-            self.calm()
+            self._calm()
             assert flow.plan_of(self.house, run.pack_id).steps == ()
 
     def _quietly(self, do: Callable[[], object]) -> None:
         """Do what may be refused, with the workspace well."""
-        self.calm()
+        self._calm()
         try:
             do()
         except (Conflict, GuardRefused, SpecInvalid):

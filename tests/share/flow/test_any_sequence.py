@@ -43,7 +43,8 @@ class Houses:
         clean(self.workspace)
         name = self._create(self.template)
         metadata = Metadata(self._url(name))
-        chosen = Settings.model_validate({"home": self.folder, "share_approval": approval, "share_repeat_seconds": 0})
+        hasty = {"share_repeat_seconds": 0, "share_detect_seconds": 0.2}
+        chosen = Settings.model_validate({"home": self.folder, "share_approval": approval, **hasty})
         workspaces = Workspaces(host=self.workspace.host, token_file=self.folder / "token", retry_seconds=0.1)
         try:
             yield Context(workspaces, metadata, Queue(metadata, chosen), actor="up@loader.com")
@@ -93,9 +94,9 @@ def _try(houses: Houses, examples: int, steps: int) -> None:
 
 
 def test_any_sequence_keeps_the_record_true(houses: Houses):
-    _try(houses, examples=6, steps=15)
+    _try(houses, examples=7, steps=10)
 
 
 @pytest.mark.full
 def test_very_many_sequences_keep_the_record_true(houses: Houses):
-    _try(houses, examples=60, steps=30)
+    _try(houses, examples=60, steps=25)
