@@ -32,6 +32,8 @@ KNOWN: Mapping[str, str] = {
     "pipelines": "pipelines",
 }
 """The sheets by every name they may have, in lower case."""
+_CONSTANTS = {"=TRUE()": True, "=FALSE()": False}
+"""How LibreOffice writes what was true and false in a workbook that it saves again."""
 _DAMAGED = (
     ArithmeticError,
     AssertionError,
@@ -188,9 +190,11 @@ class _Reader:
         value = cell.value
         if value is None or (isinstance(value, str) and not value.strip()):
             return None
-        if cell.data_type == "f":
+        if isinstance(value, str) and value.upper() in _CONSTANTS:
+            value = _CONSTANTS[value.upper()]
+        elif cell.data_type == "f":
             return self._bad(place, "holds a formula, whose value cannot be trusted", "paste the value itself")
-        if cell.data_type == "e":
+        elif cell.data_type == "e":
             return self._bad(place, f"holds the error {value}", "write the value")
         if isinstance(value, bool):
             return Scalar(value, str(value).lower(), place)
