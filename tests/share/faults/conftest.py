@@ -152,9 +152,9 @@ class City:
 
     # ── the house ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def house(self, ahead: timedelta = timedelta()) -> Context:
+    def house(self, ahead: timedelta = timedelta(), retry_seconds: float = 5) -> Context:
         """The house as this process sees it, its clock ahead by so much."""
-        workspaces = Workspaces(host=self.door.host, token_file=self.folder / "token", retry_seconds=5)
+        workspaces = Workspaces(host=self.door.host, token_file=self.folder / "token", retry_seconds=retry_seconds)
         queue = Queue(self.metadata, Settings(home=self.folder, workspace_host=self.door.host, share_repeat_seconds=0))
         return Context(workspaces, self.metadata, queue, lambda: datetime.now(UTC) + ahead, actor="up@loader.com")
 
@@ -205,9 +205,10 @@ class City:
 
     def stand(self, tag: str) -> Stand:
         """All that the workspace and the database hold under a tag, without what differs from play to play."""
-        return {**self._things(tag), **self._records(tag)}
+        return {**self.things(tag), **self._records(tag)}
 
-    def _things(self, tag: str) -> Stand:
+    def things(self, tag: str) -> Stand:
+        """What the workspace holds under a tag."""
         client = self.workspace.client()
         recipients = [one for one in client.recipients.list() if tag in (one.name or "")]
         policies = [p for one in recipients for p in client.recipient_federation_policies.list(one.name or "")]
