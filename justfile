@@ -30,9 +30,10 @@ lint:
 test *ARGS:
     "{{ bin }}/pytest" {{ ARGS }}
 
-# Write docs/reference.md from the code
+# Write docs/reference.md and the tables of docs/share.md from the code
 docs:
     "{{ bin }}/python" docs/generate.py
+    "{{ bin }}/python" docs/share_tables.py
 
 # Seconds of `brickyard --help`
 bench:
