@@ -162,6 +162,26 @@ def test_a_job_of_a_silent_worker_is_taken_over(queue: Queue):
     assert _notes(queue) == ["done"]
 
 
+def test_a_job_of_a_silent_worker_ends_where_the_next_of_its_kind_waits_and_the_others_are_taken_over(queue: Queue):
+    task("test.note")(_note)
+    due = _defer(queue, "test.note", text="due", queueing_lock="every second")
+    other = _defer(queue, "test.note", text="other")
+    with _held_by_the_dead(queue, due), _held_by_the_dead(queue, other):
+        following = _defer(queue, "test.note", text="due", queueing_lock="every second")
+        assert takeover.take_over(queue, queue) == 2
+    states = [_state(queue, job) for job in (due, other, following)]
+    assert states == [JobState.FAILED, JobState.TODO, JobState.TODO]
+
+
+def test_a_job_that_is_to_be_tried_again_ends_where_the_next_of_its_kind_waits(queue: Queue):
+    def run(context: Queue) -> None:
+        _defer(context, "test.away", queueing_lock="every second")
+        raise WorkspaceDown("away")
+
+    task("test.away")(run)
+    assert queue.run_one(_defer(queue, "test.away", queueing_lock="every second"), queue) == JobState.FAILED
+
+
 def test_a_job_that_kills_its_workers_is_given_up_at_the_limit(queue: Queue):
     errors: list[str] = []
     task("test.note", gave_up=lambda context, *, error, text: errors.append(error.error_code))(_note)

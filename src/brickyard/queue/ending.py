@@ -17,8 +17,12 @@ _FINISH = """
     WHERE id = %(job_id)s AND worker_id = %(worker_id)s AND status = 'doing'
 """
 _RETRY = """
-    UPDATE procrastinate_jobs SET
-        status = (CASE WHEN abort_requested THEN 'aborted' ELSE 'todo' END)::procrastinate_job_status,
+    UPDATE procrastinate_jobs AS job SET
+        status = (CASE
+            WHEN abort_requested THEN 'aborted'
+            WHEN EXISTS (SELECT FROM procrastinate_jobs AS next
+                WHERE next.queueing_lock = job.queueing_lock AND next.status = 'todo') THEN 'failed'
+            ELSE 'todo' END)::procrastinate_job_status,
         abort_requested = false, attempts = attempts + %(counted)s, scheduled_at = %(retry_at)s
     WHERE id = %(job_id)s AND worker_id = %(worker_id)s AND status = 'doing'
 """
@@ -67,7 +71,10 @@ class FencedJobs(JobManager):
         queue: str | None = None,
         lock: str | None = None,
     ) -> None:
-        """Queue a job that this worker holds again; without a time it was stopped, which does not count."""
+        """Queue a job that this worker holds again; without a time it was stopped, which does not count.
+
+        It ends instead where another of its queueing lock waits already, which does the same.
+        """
         counted = 0 if retry_at is None else 1
         await self.connector.execute_query_async(
             _RETRY, job_id=job.id, worker_id=job.worker_id, retry_at=retry_at, counted=counted

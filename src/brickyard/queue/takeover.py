@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, text
+from sqlalchemy import Connection, Row, text
+from sqlalchemy.exc import IntegrityError
 
 from brickyard.kernel.errors import BrickyardError
 from brickyard.queue.jobs import ALONE, Queue
@@ -38,10 +39,21 @@ def take_over(queue: Queue, context: object, me: int | None = None) -> int:
         lost = [job for job in stalled if job.attempts + 1 >= settings.queue_attempts]
         for job in stalled:
             log.warning("job taken over from a silent worker", job=job.id, task=job.task_name, attempts=job.attempts)
-            tx.execute(*((_OVER, {"job": job.id}) if job in lost else (_AGAIN, {"job": job.id, "queue": job.lane})))
+            if job in lost or not _queued_again(tx, job):
+                tx.execute(_OVER, {"job": job.id})
     for job in lost:
         _give_up(context, job)
     return len(stalled)
+
+
+def _queued_again(tx: Connection, job: Row[Any]) -> bool:
+    """Queue a job again; False when another of its queueing lock waits already, which does the same."""
+    try:
+        with tx.begin_nested():
+            tx.execute(_AGAIN, {"job": job.id, "queue": job.lane})
+    except IntegrityError:
+        return False
+    return True
 
 
 def _give_up(context: object, job: Row[Any]) -> None:
