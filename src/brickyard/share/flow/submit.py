@@ -43,7 +43,8 @@ def preview(context: Context, upload: Upload) -> Plan:
     _require_workspace(context, upload.pack)
     with context.metadata.transaction() as tx:  # it locks the names, so that an upload of the same pack is waited for
         pack_id = packs.identify(tx, upload.pack)
-    return decide(context, context.workspaces.client(), upload.pack, pack_id, Allowed(upload.adopt, upload.replace))
+    made = decide(context, context.workspaces.client(), upload.pack, pack_id, Allowed(upload.adopt, upload.replace))
+    return replace(made, warnings=(*upload.warnings, *made.warnings))
 
 
 def _require_workspace(context: Context, pack: SharePack) -> None:
