@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tests.share.flow.conftest import pack_of
+
 from brickyard.context import Context
 from brickyard.share import flow
 from brickyard.share.model.runs import Upload
-from tests.share.flow.conftest import pack_of
 
 
 def test_a_preview_has_the_warnings_of_the_file_and_the_hash_without_them(house: Context):
