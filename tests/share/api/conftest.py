@@ -77,7 +77,9 @@ def served(house: Context) -> Iterator[httpx.Client]:
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         headers = {"Authorization": "Bearer t", "X-Workspace-URL": house.workspaces.host or ""}
-        with httpx.Client(base_url=url, headers=headers, timeout=30) as client:
-            yield client
-        server.should_exit = True
-        thread.join()
+        try:
+            with httpx.Client(base_url=url, headers=headers, timeout=30) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -34,7 +34,7 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run of pytest ended: its exit code, the message of its only failure, and all it wrote."""
+    """How a run of pytest ended: its exit code, what its failure says, and all it wrote."""
 
     code: int
     failure: str
@@ -67,7 +67,9 @@ def mutated(folder: Path, mutant: Mutant) -> Path:
     """Copy the code with one defect put back."""
     source = copied(folder)
     file = folder / mutant.file
-    file.write_text(file.read_text("utf-8").replace(mutant.old, mutant.new), "utf-8")
+    text = file.read_text("utf-8")
+    assert text.count(mutant.old) == 1, f"{mutant.file} is another one now"
+    file.write_text(text.replace(mutant.old, mutant.new), "utf-8")
     return source
 
 
@@ -82,12 +84,12 @@ def run(source: Path, *tests: str) -> Outcome:
         f"--basetemp={source.parent / 'run'}",
         f"--junitxml={report}",
     )
-    command = [sys.executable, "-m", "pytest", "--tb=short", *options, *tests]
+    command = [sys.executable, "-m", "pytest", "-vv", "--tb=short", *options, *tests]
     ended = subprocess.run(
         command, cwd=ROOT, env=_environment(source), capture_output=True, text=True, timeout=_SECONDS * len(tests)
     )
     suite = ElementTree.parse(report).getroot().find("testsuite") if report.exists() else None
-    failures = [] if suite is None else [one.get("message", "") for one in suite.iter("failure")]
+    failures = [] if suite is None else [f"{one.get('message')}\n{one.text}" for one in suite.iter("failure")]
     errors = 0 if suite is None else int(suite.get("errors", "0"))
     return Outcome(ended.returncode, "\n".join(failures), errors, ended.stdout + ended.stderr)
 

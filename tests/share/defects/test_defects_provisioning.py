@@ -207,14 +207,14 @@ def test_defect_28_a_pipeline_is_found_by_its_exact_name(house: Context, workspa
     library = PipelineLibrary(notebook=NotebookLibrary("/Shared/theirs"))
     theirs = client.pipelines.create(name="p28_a%", catalog="m", schema="partner", libraries=[library])
     before = client.pipelines.get(theirs.pipeline_id or "")
-    declared = [feed("p28Xa"), feed("p28_a", "m.s.items")]
+    declared = [feed("p281a"), feed("p28_a", "m.s.items"), feed("p28xa", "m.s.still")]
     assert apply(house, pack(house, 28, share=[fed(28, *declared)])).status is COMPLETED
-    made = pipelines(workspace, "p28_a", "p28Xa")
+    made = pipelines(workspace, "p281a", "p28_a", "p28xa")
     for name, pipeline in made.items():
         (job,) = client.jobs.list(name=f"{name}_schedule", expand_tasks=True)
         tasks = (job.settings.tasks if job.settings else None) or []
         assert [task.pipeline_task and task.pipeline_task.pipeline_id for task in tasks] == [pipeline]
-    assert len(made) == 2
+    assert len(made) == 3
     assert client.pipelines.get(theirs.pipeline_id or "") == before
 
 
