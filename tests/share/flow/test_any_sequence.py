@@ -98,5 +98,6 @@ def test_any_sequence_keeps_the_record_true(houses: Houses):
 
 
 @pytest.mark.full
+@pytest.mark.timeout(1200)
 def test_very_many_sequences_keep_the_record_true(houses: Houses):
     _try(houses, examples=60, steps=25)

@@ -167,3 +167,10 @@ def test_twenty_equal_uploads_at_once_are_one_version(metadata: Metadata):
     assert {one.version for one in saved} == {1}
     assert len({one.pack_id for one in saved}) == 1
     assert sum(one.changed for one in saved) == 1
+
+
+@pytest.mark.parametrize("version", [0, -1, 2, 2**31, 10**25])
+def test_a_version_that_there_is_not_is_not_found_however_large_its_number(metadata: Metadata, version: int):
+    saved = save(metadata, pack())
+    with metadata.read() as tx, pytest.raises(NotFound):
+        packs.config(tx, saved.pack_id, version)

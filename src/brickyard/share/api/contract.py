@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from copy import deepcopy
 from typing import Any
 
 import structlog
@@ -52,7 +53,10 @@ _TYPES = {
     503: "TemporarilyUnavailable",
 }
 _HEADER = ("header", "x-workspace-url")
-_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+_CONTENT: dict[str, dict[str, Any]] = {  # generated clients know the first one only; the other is the gate's own words
+    "application/json": {},
+    "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}},
+}
 _LONGEST_INPUT = 200
 
 
@@ -79,7 +83,7 @@ class Invalid(BaseModel):
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Document the refusals of a route: its own *statuses*, and those that any may have."""
     documented: dict[int | str, dict[str, Any]] = {
-        status: {"model": Failure, "description": _TYPES[status], "content": dict(_PROBLEM)}  # the gate's own words
+        status: {"model": Failure, "description": _TYPES[status], "content": deepcopy(_CONTENT)}
         for status in sorted({400, 401, 404, 502, 503, *statuses})
     }
     return documented | {422: {"model": Invalid, "description": "The request has faults; all of them are listed."}}

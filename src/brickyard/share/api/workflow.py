@@ -42,7 +42,7 @@ router = APIRouter(prefix="/workflow", tags=["share packs"])
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_STATUS_ROUTE = "#/paths/~1workflow~1sharepack~1{share_pack_id}/get"
+_PACK_ROUTE = "#/paths/~1workflow~1sharepack~1{share_pack_id}"
 _TABLES = 16  # of the schema `deltashare`; what we keep beside it is not counted
 
 PackId = Annotated[str, Path(max_length=100, description="SharePackId of the upload's answer.")]
@@ -61,6 +61,36 @@ Adopt = Annotated[bool, Query(description="Take over what others have made.")]
 Replace = Annotated[bool, Query(description="Make anew what cannot be changed, though its tokens die.")]
 Again = Annotated[bool, Query(description="Run it again though the same content was completed a moment ago.")]
 DryRun = Annotated[bool, Query(description="Answer with the plan; nothing is remembered or changed.")]
+
+
+def _links(pack_id: str, **routes: str) -> dict[str, dict[str, Any]]:
+    """Say which routes an answer leads to, by the name of the link."""
+    parameters = {"share_pack_id": pack_id}
+    return {name: {"operationRef": _PACK_ROUTE + route, "parameters": parameters} for name, route in routes.items()}
+
+
+def _with_body(links: dict[str, dict[str, Any]], body: dict[str, str]) -> dict[str, dict[str, Any]]:
+    return {name: {**link, "requestBody": body} for name, link in links.items()}
+
+
+_ON_ITS_WAY = _links(
+    "$response.body#/SharePackId",
+    status="/get",
+    history="~1history/get",
+    run="~1run/get",
+    plan="~1plan/get",
+    drift="~1drift/get",
+    rollback="~1rollback/post",
+    rollback_plan="~1rollback~1plan/post",
+    decline="~1decline/post",
+)
+_PLANNED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "links": _with_body(
+            _links("$request.path.share_pack_id", approve="~1approve/post"), {"PlanHash": "$response.body#/PlanHash"}
+        )
+    }
+}
 _UPLOADED: dict[int | str, dict[str, Any]] = {
     **answers(404, 409),
     200: {"model": PlanAnswer, "description": "The plan, with `dry_run`."},
@@ -71,12 +101,7 @@ _UPLOADED: dict[int | str, dict[str, Any]] = {
             "Location": {"schema": {"type": "string"}, "description": "Where its status is."},
             "X-Run-Id": {"schema": {"type": "string"}, "description": "Its run."},
         },
-        "links": {
-            "status": {
-                "operationRef": _STATUS_ROUTE,
-                "parameters": {"share_pack_id": "$response.body#/SharePackId"},
-            }
-        },
+        "links": _ON_ITS_WAY,
     },
     400: {
         "model": UploadAnswer | Failure,
@@ -170,7 +195,7 @@ def list_packs(
     )
 
 
-@router.get("/sharepack/{share_pack_id}/plan", summary="Plan a pack as it is now")
+@router.get("/sharepack/{share_pack_id}/plan", summary="Plan a pack as it is now", responses=_PLANNED)
 def plan(context: Asked, share_pack_id: PackId) -> PlanAnswer:
     """Plan the current version of a pack against the workspace."""
     return PlanAnswer.of(flow.plan_of(context, _pack_id(share_pack_id)))

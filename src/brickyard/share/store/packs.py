@@ -21,6 +21,8 @@ from brickyard.share.store import audit, tenants
 from brickyard.share.store.tenants import DEFAULT_PROJECT
 from brickyard.share.tables import events, requests, runs, share_packs, versions
 
+_LAST_VERSION = 2**31 - 1  # what the database's integers hold
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackRecord:
@@ -252,6 +254,8 @@ def get(tx: Connection, pack_id: UUID | str) -> PackRecord:
 
 def config(tx: Connection, pack_id: UUID, version: int | None = None) -> SharePack:
     """Return the pack as it was uploaded, the current or an older version of it, or raise NotFound."""
+    if version is not None and not 0 < version <= _LAST_VERSION:
+        raise _no_pack(f"{pack_id} version {version}")
     which = share_packs.c.is_current if version is None else share_packs.c.version == version
     found = tx.execute(sa.select(share_packs.c.config).where(share_packs.c.share_pack_id == pack_id, which))
     document = found.scalar_one_or_none()
