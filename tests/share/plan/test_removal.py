@@ -89,3 +89,9 @@ def test_a_job_that_does_more_stays():
     found = plan(removing(pipelines={"sales": ("named",)}), now, now=NOW)
     assert [type(step).__name__ for step in found.steps] == ["DeletePipeline"]
     assert found.warnings == ("The job named_schedule stays: it does more than start a pipeline.",)
+
+
+def test_a_pipeline_that_goes_says_that_its_table_goes_with_it():
+    found = plan(removing(shares=("sales",)), world(**WORLD, claims=MINE), now=NOW)
+    said = [(loss.what, loss.who, loss.irreversible) for loss in found.losses if "the pipeline ours" in loss.what]
+    assert said == [("the pipeline ours is deleted, and with it the table main.ext.a", ("acme",), True)]

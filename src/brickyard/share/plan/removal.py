@@ -10,7 +10,7 @@ from brickyard.share.model.steps import DeletePipeline, DeleteSchedule, Loss
 from brickyard.share.plan.case import Case, Do, Item, Mind, Stage
 from brickyard.share.plan.naming import schedule_name
 from brickyard.share.plan.ownership import taking
-from brickyard.share.plan.surplus import ended_recipient, ended_share
+from brickyard.share.plan.surplus import ended_recipient, ended_share, pipeline_loss
 
 
 def removal(case: Case, wanted: Removal) -> Iterator[Item]:
@@ -72,9 +72,7 @@ def _pipeline(case: Case, state: PipelineState, share: str) -> Iterator[Item]:
     name = state.settings.name
     yield from taking(case, "pipeline", name, owner=state.owner, mark=state.mark)
     yield Do(Stage.NO_PIPELINE, DeletePipeline(state, share))
-    folded = share.lower()
-    readers = case.current.shares[folded].readers if folded in case.current.shares else ()
-    yield Loss(what=f"the pipeline {name} is deleted", who=tuple(sorted(readers)), irreversible=True)
+    yield pipeline_loss(case, state, share)
 
 
 def _theirs(case: Case, kind: str, name: str) -> bool:

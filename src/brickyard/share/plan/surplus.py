@@ -206,10 +206,15 @@ def ended_pipeline(case: Case, state: PipelineState, share: str) -> Iterator[Ite
     if job is not None:
         yield from unscheduled(case, job, share)
     yield Do(Stage.NO_PIPELINE, DeletePipeline(state, share))
-    readers = case.current.shares[share].readers if share in case.current.shares else ()
-    yield Loss(
-        what=f"the pipeline {name} is deleted: {state.settings.catalog}.{state.settings.schema}.{state.settings.target}"
-        " is no longer refreshed",
-        who=tuple(sorted(readers)),
+    yield pipeline_loss(case, state, share)
+
+
+def pipeline_loss(case: Case, state: PipelineState, share: str) -> Loss:
+    """Say what ends with a pipeline: Databricks drops the table that it has made with it."""
+    made = state.settings
+    there = case.current.shares.get(share.lower())
+    return Loss(
+        what=f"the pipeline {made.name} is deleted, and with it the table {made.catalog}.{made.schema}.{made.target}",
+        who=tuple(sorted(there.readers)) if there else (),
         irreversible=True,
     )
