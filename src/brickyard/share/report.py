@@ -17,6 +17,7 @@ from brickyard.share.model.steps import (
     ChangeRecipient,
     ChangeSchedule,
     ChangeShare,
+    CreateCatalog,
     CreatePipeline,
     CreateRecipient,
     CreateSchedule,
@@ -34,12 +35,23 @@ from brickyard.share.model.steps import (
     RemovePolicy,
     Revoke,
     RotateToken,
+    StartUpdate,
     Step,
 )
 
 _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 _DESTRUCTIVE = (RemovePolicy, RotateToken, DeleteRecipient, Revoke, DeleteShare, DeletePipeline, DeleteSchedule)
-_CREATES = (CreateRecipient, CreateShare, CreateSchema, CreatePipeline, CreateSchedule, AddPolicy, Grant, ImportLibrary)
+_CREATES = (
+    CreateRecipient,
+    CreateShare,
+    CreateCatalog,
+    CreateSchema,
+    CreatePipeline,
+    CreateSchedule,
+    AddPolicy,
+    Grant,
+    ImportLibrary,
+)
 _NAMES = 3  # objects or readers that a line names before it counts the rest
 
 
@@ -49,7 +61,7 @@ def kind(step: Step) -> str:
 
 
 def subject(step: Step) -> str:
-    """Return what a step changes: a recipient, share, table, pipeline or path."""
+    """Return what a step changes: a recipient, share, catalog, schema, table, pipeline, schedule or path."""
     match step:
         case CreateRecipient() | ChangeRecipient() | DeleteRecipient() | CreateShare() | ChangeShare() | DeleteShare():
             return step.name
@@ -57,6 +69,8 @@ def subject(step: Step) -> str:
             return step.recipient
         case ChangeObjects() | Grant() | Revoke():
             return step.share
+        case CreateCatalog() | StartUpdate():
+            return step.name
         case CreateSchema():
             return f"{step.catalog}.{step.schema}"
         case EnableChangeFeed():
@@ -111,17 +125,21 @@ def _recipient_words(
 
 
 def _feeding_words(
-    step: CreateSchema
+    step: CreateCatalog
+    | CreateSchema
     | EnableChangeFeed
     | ImportLibrary
     | CreatePipeline
     | ChangePipeline
     | DeletePipeline
+    | StartUpdate
     | CreateSchedule
     | ChangeSchedule
     | DeleteSchedule,
 ) -> str:
     match step:
+        case CreateCatalog():
+            return f"create catalog {step.name}"
         case CreateSchema():
             return f"create schema {step.catalog}.{step.schema}"
         case EnableChangeFeed():
@@ -134,6 +152,8 @@ def _feeding_words(
             return f"change pipeline {step.settings.name}: {_differing(step.before, step.settings)}"
         case DeletePipeline():
             return f"delete pipeline {step.before.settings.name}"
+        case StartUpdate():
+            return f"run pipeline {step.name}{' over all of its data anew' if step.full_refresh else ''}"
         case CreateSchedule():
             return f"schedule {step.settings.pipeline}: {_when(step.settings)}"
         case ChangeSchedule():

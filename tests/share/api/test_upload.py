@@ -73,6 +73,7 @@ def test_the_workflow_is_healthy_when_database_and_queue_answer(client: httpx.Cl
             "QueueConnected": True,
             "TablesCount": 16,
             "QueueMessageCount": 0,
+            "QueuePoisonCount": 0,
         },
     )
 

@@ -33,6 +33,7 @@ from brickyard.share.model.steps import (
     ChangeRecipient,
     ChangeSchedule,
     ChangeShare,
+    CreateCatalog,
     CreatePipeline,
     CreateRecipient,
     CreateSchedule,
@@ -48,6 +49,7 @@ from brickyard.share.model.steps import (
     RemovePolicy,
     Revoke,
     RotateToken,
+    StartUpdate,
     Step,
 )
 from brickyard.share.plan import claims_after
@@ -156,6 +158,8 @@ def simulate(current: Current, step: Step) -> Current:  # noqa: C901 — one cas
             return _with_share(current, replace(state, readers=left))
         case DeleteShare(name):
             return replace(current, shares=_without(current.shares, name.lower()))
+        case CreateCatalog() | StartUpdate():
+            raise AssertionError("an upload makes no catalog and starts no pipeline")
         case CreateSchema(catalog, schema):
             return replace(current, schemas=current.schemas | {f"{catalog}.{schema}".lower()})
         case EnableChangeFeed(name):

@@ -9,6 +9,7 @@ from fastapi import Path, Query
 from pydantic import BaseModel
 
 from brickyard.context import Context
+from brickyard.kernel.errors import Conflict
 from brickyard.share import flow
 from brickyard.share.model.steps import Step
 
@@ -51,6 +52,12 @@ def infos(found: Iterable[Described], prefix: str | None) -> list[Info]:
 def page(size: int) -> int:
     """Return how many to ask for at a time; Databricks allows a thousand."""
     return min(size, _LARGEST_PAGE)
+
+
+def refuse_taken(what: str, there: object) -> None:
+    """Raise Conflict when a thing that is to be made is *there*."""
+    if there:
+        raise Conflict(f"the {what} exists already", code="share-name-taken")
 
 
 def do(context: Context, step: Step) -> None:

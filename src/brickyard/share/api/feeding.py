@@ -39,6 +39,13 @@ def pipeline_state(client: WorkspaceClient, name: str) -> PipelineState:
         return _state(client.pipelines.get(found))
 
 
+def newest_update(client: WorkspaceClient, pipeline: str) -> str | None:
+    """Return the id of a pipeline's newest update, None when it never ran."""
+    with translated(f"read the updates of the pipeline {pipeline}"):
+        updates = client.pipelines.list_updates(pipeline, max_results=1).updates or []
+    return next((one.update_id for one in updates), None)
+
+
 def schedule_states(client: WorkspaceClient, pipeline: PipelineState) -> list[ScheduleState]:
     """Return the jobs that start a pipeline on a schedule, as they are."""
     jobs = jobs_of(client, pipeline.id)
@@ -89,7 +96,14 @@ def _settings(name: str, spec: PipelineSpec | None) -> PipelineSettings:
         serverless=bool(spec and spec.serverless),
         notifications=tuple(sorted(set(told))),
         tags=dict((spec.tags if spec else None) or {}),
+        libraries=tuple(_notebooks(spec)),
     )
+
+
+def _notebooks(spec: PipelineSpec | None) -> Iterator[str]:
+    for one in (spec.libraries if spec else None) or ():
+        if one.notebook and one.notebook.path:
+            yield one.notebook.path
 
 
 def _schedule(job: Job, pipeline: str) -> ScheduleState | None:

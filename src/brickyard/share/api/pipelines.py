@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from brickyard.context import Context
 from brickyard.kernel.errors import SpecInvalid
 from brickyard.share.api.contract import ContractRoute, Failure, answers
-from brickyard.share.api.direct import Done, Info, PageSize, do, info
-from brickyard.share.api.feeding import PipelineName, pipeline_id, pipeline_state
+from brickyard.share.api.direct import Done, Info, PageSize, do, info, refuse_taken
+from brickyard.share.api.feeding import PipelineName, newest_update, pipeline_id, pipeline_state
 from brickyard.share.api.workspaces import Working
 from brickyard.share.model.current import PipelineSettings, PipelineState
-from brickyard.share.model.steps import ChangePipeline, CreatePipeline, DeletePipeline
+from brickyard.share.model.steps import ChangePipeline, CreatePipeline, DeletePipeline, StartUpdate
+from brickyard.share.observe.pipelines import pipelines
 from brickyard.workspace import translated
 
 router = APIRouter(prefix="/pipelines", tags=["pipelines"], route_class=ContractRoute)
@@ -83,6 +84,47 @@ class NewConfiguration(BaseModel):
     configuration: Configuration
 
 
+class Notebook(BaseModel):
+    """A notebook of the workspace."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str = Field(max_length=1000, pattern=r"^/[^\x00-\x1f\x7f]+$")
+
+
+class Library(BaseModel):
+    """One thing that a pipeline runs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    notebook: Notebook
+
+
+class NewLibraries(BaseModel):
+    """The notebooks that a pipeline is to run instead of those that it has."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    libraries: list[Library] = Field(min_length=1, max_length=100)
+
+    def paths(self) -> tuple[str, ...]:
+        """Return their paths, or raise SpecInvalid when one stands there twice."""
+        found = tuple(one.notebook.path for one in self.libraries)
+        if len(set(found)) < len(found):
+            raise SpecInvalid("a notebook is named twice", remedy="name each once")
+        return found
+
+
+class Started(BaseModel):
+    """An update that was begun."""
+
+    message: str
+    pipeline_name: str
+    pipeline_id: str
+    update_id: str
+    full_refresh: bool
+
+
 class Notifications(BaseModel):
     """Addresses that are told how a pipeline fares."""
 
@@ -115,6 +157,7 @@ def get_pipeline(context: Working, pipeline_name: PipelineName) -> Info:
 @router.post("/{pipeline_name}", status_code=201, responses=answers(403, 409))
 def create_pipeline(context: Working, pipeline_name: NewName, wanted: NewPipeline) -> Info:
     """Make a pipeline that copies one table."""
+    refuse_taken(f"pipeline {pipeline_name}", pipelines(context.workspaces.client(), [pipeline_name]))
     configuration = wanted.configuration
     settings = PipelineSettings(
         name=pipeline_name,
@@ -147,6 +190,28 @@ def change_configuration(context: Working, pipeline_name: PipelineName, wanted: 
         raise SpecInvalid(f"{pipeline_name} copies {state.settings.source}; that cannot change", remedy="make another")
     settings = replace(state.settings, target=asked.target_table, keys=asked.key_columns(), scd_type=asked.scd_type)
     return _changed(context, state, settings)
+
+
+@router.put("/{pipeline_name}/libraries", responses=answers(403, 409))
+def change_libraries(context: Working, pipeline_name: PipelineName, wanted: NewLibraries) -> Info:
+    """Let a pipeline run other notebooks."""
+    state, paths = _state(context, pipeline_name), wanted.paths()
+    return _changed(context, state, replace(state.settings, libraries=paths))
+
+
+@router.post("/{pipeline_name}/full-refresh", responses=answers(403, 409))
+def full_refresh(context: Working, pipeline_name: PipelineName) -> Started:
+    """Begin to compute all tables of a pipeline anew from all of their data; does not wait for the end."""
+    client = context.workspaces.client()
+    found = pipeline_id(client, pipeline_name)
+    do(context, StartUpdate(found, pipeline_name, True, newest_update(client, found)))
+    return Started(
+        message="Full refresh started successfully",
+        pipeline_name=pipeline_name,
+        pipeline_id=found,
+        update_id=newest_update(client, found) or "",
+        full_refresh=True,
+    )
 
 
 @router.put("/{pipeline_name}/notifications/add", responses=answers(403, 409))

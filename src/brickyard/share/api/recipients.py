@@ -12,7 +12,19 @@ from pydantic import BaseModel
 from brickyard.context import Context
 from brickyard.kernel.errors import NotFound, SpecInvalid
 from brickyard.share.api.contract import ContractRoute, Failure, answers
-from brickyard.share.api.direct import Description, Done, Info, Name, PageSize, Prefix, do, info, infos, page
+from brickyard.share.api.direct import (
+    Description,
+    Done,
+    Info,
+    Name,
+    PageSize,
+    Prefix,
+    do,
+    info,
+    infos,
+    page,
+    refuse_taken,
+)
 from brickyard.share.api.workspaces import Working
 from brickyard.share.model.current import RecipientState
 from brickyard.share.model.pack import RecipientType
@@ -71,6 +83,7 @@ def create_d2d(
         raise SpecInvalid(
             "a sharing code cannot be used here", remedy="give the metastore in recipient_identifier only"
         )
+    _refuse_taken(context, recipient_name)
     made = CreateRecipient(
         name=recipient_name, type=RecipientType.D2D, comment=description, metastore=recipient_identifier
     )
@@ -84,6 +97,7 @@ def create_d2o(
 ) -> Info:
     """Make a recipient that reads with a token; its activation link is sealed and given out by `deliver` only."""
     addresses = _addresses(ip_access_list) if ip_access_list else ()
+    _refuse_taken(context, recipient_name)
     made = CreateRecipient(name=recipient_name, type=RecipientType.D2O, comment=description, ip_addresses=addresses)
     do(context, made)
     return _info(context, recipient_name)
@@ -158,6 +172,10 @@ def _state(context: Context, name: str) -> RecipientState:
     if found is None:
         raise NotFound(f"recipient {name} does not exist")
     return found
+
+
+def _refuse_taken(context: Context, name: str) -> None:
+    refuse_taken(f"recipient {name}", observed.recipient(context.workspaces.client(), name))
 
 
 def _with_token(state: RecipientState) -> RecipientState:

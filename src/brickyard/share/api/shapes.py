@@ -195,7 +195,7 @@ class StepRecordAnswer(Shape):
 
 
 class RunAnswer(Shape):
-    """A run and its steps; Planned is how many its plan has."""
+    """A run and its steps; Planned is how many its plan has, Poisoned why messages of it were set aside."""
 
     id: str
     kind: str
@@ -213,6 +213,7 @@ class RunAnswer(Shape):
     finished_at: datetime | None
     planned: int
     steps: list[StepRecordAnswer]
+    poisoned: list[str]
 
     @classmethod
     def of(cls, run: RunRecord) -> RunAnswer:
@@ -297,6 +298,7 @@ class HealthAnswer(Shape):
     queue_connected: bool
     tables_count: int
     queue_message_count: int
+    queue_poison_count: int = Field(description="Messages that were set aside because they failed too often, about.")
 
 
 class Decision(Shape):

@@ -10,7 +10,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from brickyard.context import Context
 from brickyard.kernel.errors import Conflict, NotFound, SpecInvalid
 from brickyard.share.api.contract import ContractRoute, Failure, answers
-from brickyard.share.api.direct import NAME, Description, Info, Name, PageSize, Prefix, do, info, infos, page
+from brickyard.share.api.direct import (
+    NAME,
+    Description,
+    Info,
+    Name,
+    PageSize,
+    Prefix,
+    do,
+    info,
+    infos,
+    page,
+    refuse_taken,
+)
 from brickyard.share.api.workspaces import Working
 from brickyard.share.model.current import ObjectKind, SharedObject, ShareState
 from brickyard.share.model.steps import ChangeObjects, CreateShare, DeleteShare, Grant, Revoke
@@ -79,6 +91,7 @@ def create_share(
     """Make an empty share."""
     if storage_root:
         raise SpecInvalid("a storage root cannot be given here", remedy="leave it out")
+    refuse_taken(f"share {share_name}", observed.share(context.workspaces.client(), share_name))
     do(context, CreateShare(share_name, description))
     return _info(context, share_name)
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from contextlib import closing
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Header, Path, Query, Request, Response, UploadFile
 from fastapi.responses import JSONResponse
 
 from brickyard.context import Context
 from brickyard.kernel.errors import MetadataDown, NotFound, QueueDown, SpecInvalid
-from brickyard.queue.azure import AzureQueue
+from brickyard.queue.azure import AzureQueue, Length
 from brickyard.share import flow
 from brickyard.share.api import workspaces
 from brickyard.share.api.contract import ContractRoute, Failure, answers
 from brickyard.share.api.shapes import (
     AccessAnswer,
+    CheckedAnswer,
     Decision,
     DriftAnswer,
     HealthAnswer,
@@ -60,6 +62,7 @@ Compat = Annotated[bool | None, Query(description="Take unknown keys as warnings
 Adopt = Annotated[bool, Query(description="Take over what others have made.")]
 Replace = Annotated[bool, Query(description="Make anew what cannot be changed, though its tokens die.")]
 Again = Annotated[bool, Query(description="Run it again though the same content was completed a moment ago.")]
+Rows = Annotated[Literal["first", "all"], Query(description="`all` reads and counts every row.")]
 DryRun = Annotated[bool, Query(description="Answer with the plan; nothing is remembered or changed.")]
 
 
@@ -258,6 +261,12 @@ def drift_of(context: Asked, share_pack_id: PackId) -> DriftAnswer:
     return DriftAnswer.of(found)
 
 
+@router.post("/sharepack/{share_pack_id}/verify", summary="Read a pack as its recipients")
+def verify(context: Asked, share_pack_id: PackId, rows: Rows = "first") -> list[CheckedAnswer]:
+    """Read every table of a pack as each of its recipients, and try what was taken away; may take minutes."""
+    return [CheckedAnswer.of(found) for found in flow.verify(context, _pack_id(share_pack_id), rows=rows)]
+
+
 @router.get("/access", summary="Show who can read what")
 def access(context: Asked, name: Text = None) -> list[AccessAnswer]:
     """Return every right to read a share, of all or of one recipient or share."""
@@ -303,29 +312,29 @@ def _look(context: Context) -> HealthAnswer:
         with context.metadata.read() as tx:
             tables, waiting = packs.tables(tx), counts.waiting(tx)
     except MetadataDown:
-        return _health(tables=0, waiting=None, database=False)
-    return _health(tables=tables, waiting=_waiting(context, waiting), database=True)
+        return _health(tables=0, queue=None, database=False)
+    return _health(tables=tables, queue=_queue(context, waiting), database=True)
 
 
-def _waiting(context: Context, own: int) -> int | None:
-    """Return how many messages wait in the queue that is configured, or None when it does not answer."""
-    azure = AzureQueue.of(context.queue.settings)
-    if azure is None:
-        return own
+def _queue(context: Context, own: int) -> Length | None:
+    """Return how long the queue is that is configured, or None when it does not answer; our own sets nothing aside."""
     try:
-        return azure.length().waiting
+        azure = AzureQueue.of(context.queue.settings)
+        if azure is None:
+            return Length(own, 0)
+        with closing(azure):
+            return azure.length()
     except QueueDown:
         return None
-    finally:
-        azure.close()
 
 
-def _health(*, tables: int, waiting: int | None, database: bool) -> HealthAnswer:
-    whole = database and waiting is not None and tables == _TABLES
+def _health(*, tables: int, queue: Length | None, database: bool) -> HealthAnswer:
+    whole = database and queue is not None and tables == _TABLES
     return HealthAnswer(
         message=f"Workflow system {'healthy' if whole else 'unhealthy'}",
         database_connected=database,
-        queue_connected=waiting is not None,
+        queue_connected=queue is not None,
         tables_count=tables,
-        queue_message_count=waiting or 0,
+        queue_message_count=queue.waiting if queue else 0,
+        queue_poison_count=queue.poisoned if queue else 0,
     )

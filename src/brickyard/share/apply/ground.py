@@ -1,4 +1,4 @@
-"""What pipelines stand on: schemas, change feeds and the notebook."""
+"""What pipelines stand on: catalogs, schemas, change feeds and the notebook."""
 
 from __future__ import annotations
 
@@ -6,13 +6,30 @@ import base64
 
 from brickyard.kernel.assets import read_text
 from brickyard.kernel.names import TableName
-from brickyard.share.apply.hands import Hands, Result
-from brickyard.share.model.steps import CreateSchema, EnableChangeFeed, ImportLibrary
+from brickyard.share.apply.hands import MARK, Hands, Result
+from brickyard.share.model.steps import CreateCatalog, CreateSchema, EnableChangeFeed, ImportLibrary
 from brickyard.share.observe.asking import found
 from brickyard.share.observe.library import present
 from brickyard.workspace import pick_warehouse, run_sql, translated
 
 _FEED = "delta.enableChangeDataFeed"
+_NO_CATALOG = ("CATALOG_DOES_NOT_EXIST",)
+
+
+def create_catalog(hands: Hands, step: CreateCatalog) -> Result:
+    """Make a catalog; Databricks refuses a name that is taken."""
+    with translated(f"create catalog {step.name}"):
+        hands.client.catalogs.create(
+            step.name, comment=step.comment, storage_root=step.storage_root, properties={MARK: hands.mark}
+        )
+    return {}
+
+
+def look_catalog(hands: Hands, step: CreateCatalog) -> Result | None:
+    """Return the catalog that an earlier try has made: it carries our mark."""
+    name = step.name
+    there = found(f"read the catalog {name}", lambda: hands.client.catalogs.get(name), absent=_NO_CATALOG)
+    return {} if there and (there.properties or {}).get(MARK) == hands.mark else None
 
 
 def create_schema(hands: Hands, step: CreateSchema) -> Result:

@@ -42,7 +42,7 @@ def pipeline_spec(settings: PipelineSettings, mark: str, library: str) -> dict[s
             "pipelines.delete_expr": "_change_type = 'delete'",
             MARK: mark,
         },
-        "libraries": [{"notebook": {"path": library}}],
+        "libraries": [{"notebook": {"path": path}} for path in settings.libraries or (library,)],
         "continuous": settings.continuous,
         "serverless": settings.serverless,
         "edition": "ADVANCED",
@@ -93,12 +93,12 @@ def look_created(hands: Hands, step: CreatePipeline) -> Result | None:
 
 
 def change(hands: Hands, step: ChangePipeline) -> Result:
-    """Replace a pipeline's settings; a mark that is there stays, and so does what a pack says nothing of."""
+    """Replace a pipeline's settings; a mark that is there stays, and so do notebooks and what else is not changed."""
     now = _spec(hands, step.id)
     if now is None:
         raise NotFound(f"the pipeline {step.settings.name} ({step.id}) is gone", remedy="plan again")
     mark = (now.get("configuration") or {}).get(MARK) or hands.mark
-    wanted = pipeline_spec(step.settings, mark, hands.library)
+    wanted = _changing(step, mark, hands.library)
     configuration = {**(now.get("configuration") or {}), **wanted["configuration"]}
     with translated(f"change pipeline {step.settings.name}"):
         body = {**now, **wanted, "configuration": configuration, "id": step.id}
@@ -112,8 +112,15 @@ def look_changed(hands: Hands, step: ChangePipeline) -> Result | None:
     if now is None:
         return None
     mark = (now.get("configuration") or {}).get(MARK) or ""
-    wanted = pipeline_spec(step.settings, mark, hands.library)
+    wanted = _changing(step, mark, hands.library)
     return {"pipeline_id": step.id} if mark and _within(wanted, now) else None
+
+
+def _changing(step: ChangePipeline, mark: str, library: str) -> dict[str, Any]:
+    """Return what a change says: of the libraries only when they are to be others."""
+    wanted = pipeline_spec(step.settings, mark, library)
+    same = step.settings.libraries == step.before.libraries
+    return {name: value for name, value in wanted.items() if not (same and name == "libraries")}
 
 
 def delete(hands: Hands, step: DeletePipeline) -> Result:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, assert_never
 
-from brickyard.share.apply import ground, pipelines, recipients, shares
+from brickyard.share.apply import ground, pipelines, recipients, shares, updates
 from brickyard.share.apply.hands import Hands, Result
 from brickyard.share.model.steps import (
     AddPolicy,
@@ -15,6 +15,7 @@ from brickyard.share.model.steps import (
     ChangeRecipient,
     ChangeSchedule,
     ChangeShare,
+    CreateCatalog,
     CreatePipeline,
     CreateRecipient,
     CreateSchedule,
@@ -30,6 +31,7 @@ from brickyard.share.model.steps import (
     RemovePolicy,
     Revoke,
     RotateToken,
+    StartUpdate,
     Step,
 )
 from brickyard.share.plan import inverse
@@ -62,6 +64,8 @@ def perform(hands: Hands, step: Step) -> Result:  # noqa: C901 — one case for 
             return shares.revoke(hands, step)
         case DeleteShare():
             return shares.delete(hands, step)
+        case CreateCatalog():
+            return ground.create_catalog(hands, step)
         case CreateSchema():
             return ground.create_schema(hands, step)
         case EnableChangeFeed():
@@ -74,6 +78,8 @@ def perform(hands: Hands, step: Step) -> Result:  # noqa: C901 — one case for 
             return pipelines.change(hands, step)
         case DeletePipeline():
             return pipelines.delete(hands, step)
+        case StartUpdate():
+            return updates.start(hands, step)
         case CreateSchedule():
             return pipelines.create_schedule(hands, step)
         case ChangeSchedule():
@@ -110,6 +116,8 @@ def look(hands: Hands, step: Step) -> Result | None:  # noqa: C901 — one case 
             return shares.look_revoked(hands, step)
         case DeleteShare():
             return shares.look_deleted(hands, step)
+        case CreateCatalog():
+            return ground.look_catalog(hands, step)
         case CreateSchema():
             return ground.look_schema(hands, step)
         case EnableChangeFeed():
@@ -122,6 +130,8 @@ def look(hands: Hands, step: Step) -> Result | None:  # noqa: C901 — one case 
             return pipelines.look_changed(hands, step)
         case DeletePipeline():
             return pipelines.look_deleted(hands, step)
+        case StartUpdate():
+            return updates.look_started(hands, step)
         case CreateSchedule():
             return pipelines.look_scheduled(hands, step)
         case ChangeSchedule():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from brickyard.context import Context
@@ -10,32 +12,53 @@ from brickyard.share import report
 from brickyard.share.flow import relay
 from brickyard.share.flow.submit import workspace_of
 from brickyard.share.flow.wait import wait
+from brickyard.share.model.current import PipelineState, RecipientState, ScheduleState, ShareState
 from brickyard.share.model.pack import Strategy
 from brickyard.share.model.runs import RunKind, RunRecord, RunStatus
 from brickyard.share.model.steps import (
     AddPolicy,
     ChangeObjects,
+    ChangePipeline,
     ChangeRecipient,
+    ChangeSchedule,
     ChangeShare,
+    DeletePipeline,
     DeleteRecipient,
+    DeleteSchedule,
     DeleteShare,
     Grant,
     Plan,
     RemovePolicy,
     Revoke,
     RotateToken,
+    StartUpdate,
     Step,
 )
+from brickyard.share.observe import pipelines
 from brickyard.share.observe.asking import whoami
 from brickyard.share.observe.recipients import recipient as look_at_recipient
 from brickyard.share.observe.shares import share as look_at_share
 from brickyard.share.store import audit, documents, entities, runs
 
+if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
+
+_Owned = RecipientState | ShareState | PipelineState | ScheduleState
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """A thing that a step changes, as the workspace has it."""
+
+    kind: str
+    name: str
+    there: _Owned
+
 
 def direct(context: Context, step: Step, *, adopt: bool = False) -> RunRecord:
     """Perform one step now and return its run, or raise what Databricks or a guard said.
 
-    Raises GuardRefused for a recipient or share of somebody else, unless *adopt*, and WorkspaceRefused with the status
+    Raises GuardRefused for a thing of somebody else, unless *adopt*, and WorkspaceRefused with the status
     that Databricks gave.
     """
     if not adopt:
@@ -78,6 +101,10 @@ def _kind(step: Step) -> str:
         "Token": "recipient",
         "Share": "share",
         "Objects": "share",
+        "Pipeline": "pipeline",
+        "Update": "pipeline",
+        "Schedule": "schedule",
+        "Catalog": "catalog",
     }
     return next((kind for end, kind in kinds.items() if words.endswith(end)), words.lower())
 
@@ -91,35 +118,49 @@ def _ended_well(run: RunRecord) -> RunRecord:
 
 
 def _check_owner(context: Context, step: Step) -> None:
-    """Refuse to change a recipient or share that neither we nor a pack has made and that somebody else owns."""
-    kind, name = _changed(step)
-    if not kind:
-        return
+    """Refuse to change a thing that neither we nor a pack has made and that somebody else owns."""
     client = context.workspaces.client()
-    there = look_at_share(client, name) if kind == "share" else look_at_recipient(client, name)
-    if there is None or there.mark or not there.owner:
+    found = _changed(client, step)
+    if found is None or found.there.mark or not found.there.owner or _recorded(context, found):
         return
-    with context.metadata.read() as tx:
-        if name.lower() in entities.known(tx, kind):
-            return
     me, groups = whoami(client)
-    if there.owner.lower() not in {me.lower(), *(group.lower() for group in groups)}:
+    if found.there.owner.lower() not in {me.lower(), *(group.lower() for group in groups)}:
         raise GuardRefused(
-            f"the {kind} {name} belongs to {there.owner}",
+            f"the {found.kind} {found.name} belongs to {found.there.owner}",
             code="share-someone-elses",
             remedy="ask its owner, or ask to adopt it",
         )
 
 
-def _changed(step: Step) -> tuple[str, str]:
-    """The kind and name of the recipient or share that a step changes; empty where it makes something."""
+def _recorded(context: Context, found: _Changed) -> bool:
+    """Tell whether our records know a thing; schedules have none of their own."""
+    if found.kind == "schedule":
+        return False
+    with context.metadata.read() as tx:
+        return found.name.lower() in entities.known(tx, found.kind)
+
+
+def _changed(client: WorkspaceClient, step: Step) -> _Changed | None:
+    """Return the thing that a step changes as it is, None where the step makes something or the thing is not there."""
     match step:
         case ChangeRecipient() | DeleteRecipient():
-            return "recipient", step.name
+            return _found("recipient", step.name, look_at_recipient(client, step.name))
         case RotateToken() | AddPolicy() | RemovePolicy():
-            return "recipient", step.recipient
+            return _found("recipient", step.recipient, look_at_recipient(client, step.recipient))
         case ChangeShare() | DeleteShare():
-            return "share", step.name
+            return _found("share", step.name, look_at_share(client, step.name))
         case ChangeObjects() | Grant() | Revoke():
-            return "share", step.share
-    return "", ""
+            return _found("share", step.share, look_at_share(client, step.share))
+        case ChangePipeline() | StartUpdate():
+            return _found("pipeline", report.subject(step), pipelines.pipeline(client, step.id))
+        case DeletePipeline(before):
+            return _found("pipeline", before.settings.name, pipelines.pipeline(client, before.id))
+        case ChangeSchedule():
+            return _found("schedule", step.settings.name, pipelines.schedule(client, step.job_id))
+        case DeleteSchedule(before):
+            return _found("schedule", before.settings.name, pipelines.schedule(client, before.job_id))
+    return None
+
+
+def _found(kind: str, name: str, there: _Owned | None) -> _Changed | None:
+    return _Changed(kind, name, there) if there else None

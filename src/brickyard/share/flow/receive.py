@@ -134,7 +134,7 @@ class Consumer:
         """Set a message aside and say so in the run's timeline; said first, so that a crash cannot hide it."""
         why = f"received {message.receipts - 1} times without coming to its end"
         with self.context.metadata.transaction() as tx:
-            runs.tell(tx, run, self.context.clock(), "poisoned", f"its message was set aside: {why}")
+            runs.tell(tx, run, self.context.clock(), runs.POISONED, f"its message was set aside: {why}")
         log.warning("message set aside", message=message.id, run=run.id, why=why)
         self.queue.set_aside(message, why)
 

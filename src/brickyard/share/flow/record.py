@@ -76,6 +76,7 @@ def record(tx: Connection, run: Run) -> RunRecord:
         finished_at=run.finished_at,
         steps=tuple(map(_step, steps.journal(tx, run.id))),
         planned=len(planned.get("steps", ())),
+        poisoned=tuple(event.message for event in runs.timeline(tx, run.id) if event.kind == runs.POISONED),
     )
 
 

@@ -101,7 +101,10 @@ class ShareState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineSettings:
-    """What a pipeline is made of; the same noun for the wanted and the present one."""
+    """What a pipeline is made of; the same noun for the wanted and the present one.
+
+    *libraries* are paths of notebooks; none stands for those that it has, in a new pipeline for the one we ship.
+    """
 
     name: str
     source: str
@@ -114,6 +117,7 @@ class PipelineSettings:
     serverless: bool = False
     notifications: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    libraries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

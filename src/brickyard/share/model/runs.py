@@ -153,6 +153,7 @@ class RunRecord:
     finished_at: datetime | None = None
     steps: tuple[StepRecord, ...] = ()
     planned: int = 0  # how many steps the plan has
+    poisoned: tuple[str, ...] = ()  # why messages of it were set aside, oldest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,6 +133,15 @@ class DeleteShare:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateCatalog:
+    """Make a catalog; *storage_root* is the address where its managed tables lie (None: the metastore's own)."""
+
+    name: str
+    comment: str = ""
+    storage_root: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CreateSchema:
     """Make the schema that pipelines write to."""
 
@@ -181,6 +190,16 @@ class DeletePipeline:
 
 
 @dataclass(frozen=True, slots=True)
+class StartUpdate:
+    """Let a pipeline run once, with *full_refresh* over all of its data anew. Cannot be undone."""
+
+    id: str
+    name: str
+    full_refresh: bool = False
+    newest: str | None = None  # id of its newest update before this one
+
+
+@dataclass(frozen=True, slots=True)
 class CreateSchedule:
     """Make the job that starts a pipeline."""
 
@@ -218,12 +237,14 @@ Step = (
     | Grant
     | Revoke
     | DeleteShare
+    | CreateCatalog
     | CreateSchema
     | EnableChangeFeed
     | ImportLibrary
     | CreatePipeline
     | ChangePipeline
     | DeletePipeline
+    | StartUpdate
     | CreateSchedule
     | ChangeSchedule
     | DeleteSchedule

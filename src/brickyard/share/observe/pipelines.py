@@ -12,7 +12,7 @@ from brickyard.workspace import translated
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
-    from databricks.sdk.service.jobs import BaseJob, JobSettings
+    from databricks.sdk.service.jobs import BaseJob, Job, JobSettings
     from databricks.sdk.service.pipelines import GetPipelineResponse, PipelineSpec, PipelineStateInfo
 
 T = TypeVar("T")
@@ -30,8 +30,20 @@ def pipelines(client: WorkspaceClient, names: Iterable[str]) -> dict[str, Pipeli
     wanted = {name.lower(): name for name in names}
     listed = _listed(client, sorted(wanted.values()), _all_pipelines, _pipelines_like)
     ids = sorted({one.pipeline_id for one in listed if one.pipeline_id and (one.name or "").lower() in wanted})
-    states = [state for state in together(lambda one: _pipeline(client, one), ids) if state is not None]
+    states = [state for state in together(lambda one: pipeline(client, one), ids) if state is not None]
     return {one.settings.name.lower(): one for one in sorted(states, key=lambda s: s.mark is not None)}
+
+
+def pipeline(client: WorkspaceClient, pipeline_id: str) -> PipelineState | None:
+    """Return a pipeline by its id; None when it does not exist."""
+    info = found(f"read the pipeline {pipeline_id}", lambda: client.pipelines.get(pipeline_id))
+    return None if info is None else _state(info)
+
+
+def schedule(client: WorkspaceClient, job_id: int) -> ScheduleState | None:
+    """Return a job by its id, with the id of its pipeline for a name; None when it does not exist."""
+    job = found(f"read the job {job_id}", lambda: client.jobs.get(job_id))
+    return None if job is None else _schedule(job, {})
 
 
 def schedules(client: WorkspaceClient, names: Iterable[str], known: Mapping[str, str]) -> dict[str, ScheduleState]:
@@ -66,12 +78,6 @@ def _all_pipelines(client: WorkspaceClient) -> list[PipelineStateInfo]:
 def _pipelines_like(client: WorkspaceClient, name: str) -> list[PipelineStateInfo]:
     with translated(f"look for the pipeline {name}"):
         return list(client.pipelines.list_pipelines(filter=f"name LIKE '{name}'"))
-
-
-def _pipeline(client: WorkspaceClient, pipeline_id: str) -> PipelineState | None:
-    """Read a pipeline; None when it went away since it was listed."""
-    info = found(f"read the pipeline {pipeline_id}", lambda: client.pipelines.get(pipeline_id))
-    return None if info is None else _state(info)
 
 
 def _state(info: GetPipelineResponse) -> PipelineState:
@@ -129,7 +135,7 @@ def _job_name(job: BaseJob) -> str:
     return (job.settings.name if job.settings else None) or ""
 
 
-def _schedule(job: BaseJob, known: Mapping[str, str]) -> ScheduleState:
+def _schedule(job: BaseJob | Job, known: Mapping[str, str]) -> ScheduleState:
     settings = job.settings
     tags = (settings.tags if settings else None) or {}
     started = _started(settings)

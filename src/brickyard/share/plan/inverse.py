@@ -13,6 +13,7 @@ from brickyard.share.model.steps import (
     ChangeRecipient,
     ChangeSchedule,
     ChangeShare,
+    CreateCatalog,
     CreatePipeline,
     CreateRecipient,
     CreateSchedule,
@@ -28,6 +29,7 @@ from brickyard.share.model.steps import (
     RemovePolicy,
     Revoke,
     RotateToken,
+    StartUpdate,
     Step,
 )
 from brickyard.share.plan.lifetimes import newest
@@ -73,6 +75,8 @@ def inverse(step: Step) -> Step | None:  # noqa: C901 — one case for each kind
             | RotateToken()
             | DeleteShare()
             | DeletePipeline()
+            | StartUpdate()
+            | CreateCatalog()
             | CreateSchema()
             | EnableChangeFeed()
             | ImportLibrary()

@@ -21,6 +21,7 @@ Json = Mapping[str, Any]
 
 FINAL = tuple(status for status in RunStatus if status.final)
 MIRRORED = (RunKind.APPLY, RunKind.ROLLBACK)
+POISONED = "poisoned"  # the line of a timeline that says that a run's message was set aside
 _PACK = {
     RunStatus.COMPLETED: PackStatus.COMPLETED,
     RunStatus.FAILED: PackStatus.FAILED,
