@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
@@ -17,18 +18,20 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from brickyard.context import Context
+from brickyard.local import LocalWorkspace
 from brickyard.metadata import Metadata
 from brickyard.queue import Queue
 from brickyard.settings import Settings
+from brickyard.share import flow, report
 from brickyard.share.api import measured
 from brickyard.share.cli import app
 from brickyard.share.model.pack import Mode, RecipientType, Removal, SharePack, Strategy
 from brickyard.share.model.parse import parse
 from brickyard.share.model.records import NotificationType
-from brickyard.share.model.runs import Change, DriftState, PackStatus, RunStatus, StepStatus, Verdict
+from brickyard.share.model.runs import Change, DriftState, PackStatus, RunStatus, StepStatus, Upload, Verdict
 from brickyard.share.model.samples import sample
 from brickyard.share.model.tenants import COLUMNS
-from brickyard.workspace import Workspaces
+from brickyard.workspace import Workspaces, run_sql
 
 TOP = Path(__file__).parents[2]
 GUIDE = (TOP / "docs" / "share.md").read_text(encoding="utf-8")
@@ -188,3 +191,40 @@ def test_the_alerts_are_rules_that_the_guide_explains():
 def test_an_alert_asks_for_statuses_that_there_are(context: Context):
     asked = {word for group in re.findall(r'status=~?"([^"]+)"', ALERTS) for word in group.split("|")}
     assert asked <= {one.labels["status"] for one in measured(context) if "status" in one.labels}
+
+
+TABLES = (
+    "CREATE CATALOG IF NOT EXISTS main",
+    "CREATE CATALOG IF NOT EXISTS partner_ext",
+    "CREATE SCHEMA IF NOT EXISTS main.sales",
+    "CREATE SCHEMA IF NOT EXISTS main.products",
+    "CREATE TABLE main.sales.orders AS SELECT id AS order_id, id % 5 AS line_no FROM range(100)",
+    "CREATE TABLE main.sales.customers AS SELECT id AS customer_id FROM range(7)",
+    "CREATE TABLE main.products.items AS SELECT id AS item_id FROM range(20)",
+)
+
+
+def test_the_first_share_of_the_guide_works_and_its_plan_is_the_one_shown(metadata: Metadata, tmp_path: Path):
+    with LocalWorkspace(tmp_path / "workspace") as workspace:
+        for statement in TABLES:
+            run_sql(workspace.client(), statement)
+        (tmp_path / "token").write_text(workspace.token)
+        workspaces = Workspaces(host=workspace.host, token_file=tmp_path / "token")
+        house = Context(workspaces, metadata, Queue(metadata, Settings(home=tmp_path)), actor="rita@example.com")
+        parsed = parse("pack.yaml", sample("yaml", workspace_url=workspace.host))
+        upload = Upload(pack=parsed.pack, file_name="pack.yaml")
+        plan = flow.preview(house, upload)
+        printed = report.plan_text(plan, colour=False).splitlines()
+        assert [line for line in shown_plan() if line not in printed] == []
+        run = flow.submit(house, replace(upload, plan_hash=plan.hash)).run_id
+        flow.provision(house, run)
+        assert flow.run_of(house, run).message == "All steps completed successfully (13 created, 2 updated)"
+        assert flow.deliver(house, "acme_retail").link.startswith(workspace.host)
+        assert flow.preview(house, upload).steps == ()
+
+
+def shown_plan() -> list[str]:
+    """The lines of the guide's plan, the hash and what is left out aside."""
+    found = re.search(r"```\n(NEW: .*?)```", section("Plans"), re.DOTALL)
+    assert found
+    return [line for line in found[1].splitlines() if not line.startswith("hash") and line.strip() != "…"]
