@@ -41,6 +41,7 @@ FAST = {
     "BRICKYARD_WORKER_TIMEOUT_SECONDS": "1.5",
     "BRICKYARD_QUEUE_POLLING_SECONDS": "0.1",
     "BRICKYARD_WORKSPACE_RETRY_SECONDS": "5",
+    "BRICKYARD_SHARE_SYNC_MINUTES": "0",  # what a synchronisation sees depends on when it runs
 }
 _GATE = 8172  # the advisory lock at which a transaction waits
 _GATES = f"""
@@ -69,8 +70,9 @@ CREATE CONSTRAINT TRIGGER faults_ended AFTER UPDATE ON brickyard.share_runs DEFE
 CREATE TRIGGER faults_job AFTER UPDATE ON procrastinate_jobs
     FOR EACH ROW EXECUTE FUNCTION faults_gate('job', 'status', 'task_name');
 """
+# `wants` is what an attempt asked for beyond what its run held already
 _TIMES = re.compile(
-    r"(_at|_from|_to|timestamp|hash|^at|^id|attempt|job|adopted|result|sealed|job_id|created_time|last_updated)$"
+    r"(_at|_from|_to|timestamp|hash|^at|^id|attempt|job|adopted|result|wants|sealed|job_id|created_time|last_updated)$"
 )
 _ROWS = (
     *(f"deltashare.{name}" for name in ("share_packs", "requests", "recipients", "shares", "pipelines", "tenants")),
@@ -109,6 +111,7 @@ class City:
     numbers: Iterator[int] = field(default_factory=itertools.count)
     known: dict[str, Stand] = field(default_factory=dict)
     worker: Process | None = None
+    spawned: list[Process] = field(default_factory=list)
 
     # ── processes ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -125,7 +128,8 @@ class City:
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
-        return Process(popen, log)
+        self.spawned.append(Process(popen, log))
+        return self.spawned[-1]
 
     def work(self) -> None:
         """Start a worker where none runs."""
@@ -146,9 +150,11 @@ class City:
         place = next(json.loads(line) for line in process.log.read_text().splitlines() if '"url"' in line)
         headers = {"Authorization": f"Bearer {Path(place['token_file']).read_text().strip()}"}
         headers["X-Workspace-URL"] = self.door.host
-        with httpx.Client(base_url=place["url"], headers=headers, timeout=60) as client:
-            yield process, client
-        process.kill()
+        try:
+            with httpx.Client(base_url=place["url"], headers=headers, timeout=60) as client:
+                yield process, client
+        finally:
+            process.kill()
 
     # ── the house ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -249,7 +255,7 @@ class City:
         """No lease, no open job, one final event, and an audit chain without a fault."""
         assert self.rows("SELECT name FROM brickyard.share_leases WHERE run_id = %s", run_id) == []
         jobs = "SELECT count(*) FROM procrastinate_jobs WHERE args ->> 'run_id' = %s AND status IN ('todo', 'doing')"
-        eventually(lambda: self.rows(jobs, run_id) == [(0,)], 10)
+        eventually(lambda: self.rows(jobs, run_id) == [(0,)], 60)
         final = ("completed", "failed", "validation-failed", "superseded")
         ends = "SELECT kind FROM brickyard.share_events WHERE run_id = %s AND kind = ANY(%s)"
         assert len(self.rows(ends, run_id, list(final))) == 1
@@ -303,6 +309,6 @@ def city(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ci
         city = City(workspace, door, metadata, url, folder)
         city.work()
         yield city
-        if city.worker:
-            city.worker.kill()
+        for process in city.spawned:
+            process.kill()
     metadata.close()

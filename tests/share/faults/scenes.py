@@ -75,10 +75,10 @@ def first(host: str, tag: str, *, rotating: bool = False) -> SharePack:
     return _pack(host, tag, partners, [_assets(sales), _assets(old)])
 
 
-def small(host: str, tag: str, description: str) -> SharePack:
+def small(host: str, tag: str, description: str, *, rotating: bool = False) -> SharePack:
     """A pack of one share and its reader."""
     sales = {"name": f"sales_{tag}", "description": description, "share_assets": [f"m.s.orders_{tag}"]}
-    reader = {"name": f"acme_{tag}", "type": "D2O"}
+    reader = {"name": f"acme_{tag}", "type": "D2O", "token_rotation": rotating}
     return _pack(host, tag, [reader], [_assets(sales | {"recipients": [f"acme_{tag}"]})])
 
 
@@ -98,6 +98,12 @@ def second(host: str, tag: str) -> SharePack:
         "pipelines": [_pipeline("feed", "feed", tag, "0 0 7 * * ?", "ops@acme.com")],
     }
     return _pack(host, tag, partners, [_assets(sales)], metadata={"strategy": "UPDATE"})
+
+
+def the_end(host: str, tag: str) -> SharePack:
+    """The pack that takes the small one away."""
+    names = {"recipients": [f"acme_{tag}"], "shares": [f"sales_{tag}"]}
+    return _pack(host, tag, [], [], metadata={"strategy": "DELETE"}, removal=names)
 
 
 def last(host: str, tag: str) -> SharePack:

@@ -76,6 +76,7 @@ def test_twenty_differing_uploads_at_once_are_versions_without_a_gap_and_end_as_
     assert (share.comment or "").startswith(f"{wanted} [brickyard:")
 
 
+@pytest.mark.full
 def test_twenty_identical_uploads_at_once_are_one_version_and_one_run(city: City):
     tag = city.tag()
     city.work()
@@ -102,7 +103,7 @@ def test_a_pack_that_was_answered_202_is_done_though_the_service_is_killed_at_on
     city.check_clean(answer.headers["X-Run-Id"])
 
 
-@pytest.mark.parametrize("point", ["asked queued apply", "taken queued apply"])
+@pytest.mark.parametrize("point", [pytest.param("asked queued apply", marks=pytest.mark.full), "taken queued apply"])
 def test_a_service_that_is_killed_while_it_takes_a_pack_has_taken_all_of_it_or_nothing(city: City, point: str):
     tag = city.tag()
     city.work()
