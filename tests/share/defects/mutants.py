@@ -84,7 +84,7 @@ def run(source: Path, *tests: str) -> Outcome:
         f"--basetemp={source.parent / 'run'}",
         f"--junitxml={report}",
     )
-    command = [sys.executable, "-m", "pytest", "-vv", "--tb=short", *options, *tests]
+    command = [sys.executable, "-m", "pytest", "-vvv", "--tb=short", *options, *tests]
     ended = subprocess.run(
         command, cwd=ROOT, env=_environment(source), capture_output=True, text=True, timeout=_SECONDS * len(tests)
     )
