@@ -27,6 +27,7 @@ from brickyard.queue.azure import AzureQueue, Length
 from brickyard.settings import Settings
 from brickyard.share.flow import relay
 from brickyard.share.flow.receive import Consumer
+from brickyard.share.flow.record import run_of
 from brickyard.share.model.pack import Strategy
 from brickyard.share.model.runs import RunKind, RunStatus
 from brickyard.share.store import outbox, packs, runs
@@ -256,10 +257,7 @@ def test_what_was_received_five_times_is_set_aside_and_the_run_says_so(post: Pos
         assert message
         post.queue.renew(message, 0)
     assert (post.consumer().turn(), post.queue.length()) == (0, Length(0, 1))
-    with post.house.metadata.read() as tx:
-        last = runs.timeline(tx, "r1")[-1]
-    assert (last.kind, last.message) == (
-        "poisoned",
+    assert run_of(post.house, "r1").poisoned == (
         "its message was set aside: received 5 times without coming to its end",
     )
 
