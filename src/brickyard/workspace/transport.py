@@ -23,6 +23,7 @@ T = TypeVar("T")
 HTTP_STATUS = "http_status"  # what DatabricksError.kwargs holds beyond the reply's own fields
 OWN_WORDS = "own_words"
 _READS = ("GET", "HEAD")
+_AT_ONCE = 32  # connections that are kept; what reads many things at once would open and close more for each
 _ANSWER_SECONDS = 60
 _RETRY = {"attempts": None, "wait_initial": 0.1, "wait_max": 5.0, "wait_jitter": 0.2}
 
@@ -41,6 +42,7 @@ def connect(
         clock=_OneAttempt(),
         retry_timeout_seconds=1,
         http_timeout_seconds=answer_seconds,
+        max_connections_per_pool=_AT_ONCE,
     )
     client = WorkspaceClient(config=config)
     parser = (
