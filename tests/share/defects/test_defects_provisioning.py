@@ -205,11 +205,13 @@ def test_defect_27_a_schema_and_a_change_feed_are_steps_and_what_stays_of_them_i
 def test_defect_28_a_pipeline_is_found_by_its_exact_name(house: Context, workspace: LocalWorkspace):
     client = workspace.client()
     library = PipelineLibrary(notebook=NotebookLibrary("/Shared/theirs"))
-    theirs = client.pipelines.create(name="p28_a%", catalog="m", schema="partner", libraries=[library])
+    theirs = client.pipelines.create(name="p28 theirs", catalog="m", schema="partner", libraries=[library])
     before = client.pipelines.get(theirs.pipeline_id or "")
-    declared = [feed("p281a"), feed("p28_a", "m.s.items"), feed("p28xa", "m.s.still")]
+    names = ("p28%", "p28%%", "p28_%")  # as a filter, each finds all of them
+    sources = ("m.s.feed", "m.s.items", "m.s.still")
+    declared = [feed(name, source, target_asset=None) for name, source in zip(names, sources, strict=True)]
     assert apply(house, pack(house, 28, share=[fed(28, *declared)])).status is COMPLETED
-    made = pipelines(workspace, "p281a", "p28_a", "p28xa")
+    made = pipelines(workspace, *names)
     for name, pipeline in made.items():
         (job,) = client.jobs.list(name=f"{name}_schedule", expand_tasks=True)
         tasks = (job.settings.tasks if job.settings else None) or []
