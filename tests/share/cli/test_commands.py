@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,9 @@ import typer
 
 from brickyard import cli
 from brickyard.home.doors import LazyRoom
+from brickyard.home.folder import Home
 from brickyard.rooms import ROOMS
+from brickyard.share.cli.options import coloured, explained
 from brickyard.share.model.parse import parse
 
 
@@ -60,7 +65,39 @@ def test_what_excludes_each_other_is_said(run, tmp_path: Path):
 
 def test_every_command_has_an_example_in_its_help(run):
     names = ["sample", "plan", "apply", "batch", "list", "status", "history", "drift", "rollback", "approve", "decline"]
-    for words in [*([name] for name in (*names, "verify", "import", "access", "deliver", "rotate")), ["tenants", "import"]]:
+    for words in [
+        *([name] for name in (*names, "verify", "import", "access", "deliver", "rotate")),
+        ["tenants", "import"],
+    ]:
         text = run(*words, "--help")[1]
         assert f"Example: brickyard share {' '.join(words)}" in text
         assert "--output" in text
+
+
+def test_the_first_sample_of_a_new_home_names_the_workspace_that_the_home_will_have(run, tmp_path: Path):
+    _, text = run("sample")
+    assert parse("pack.yaml", text.encode()).pack.metadata.workspace_url == Home(tmp_path / "home").addresses.workspace
+
+
+def test_a_sample_is_for_the_workspace_that_was_said_and_then_no_home_is_made(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DATABRICKS_HOST", "https://adb-7.7.azuredatabricks.net")
+    _, text = run("sample")
+    url = parse("pack.yaml", text.encode()).pack.metadata.workspace_url
+    assert (url, (tmp_path / "home").exists()) == ("https://adb-7.7.azuredatabricks.net", False)
+
+
+def test_who_says_no_color_gets_none(monkeypatch: pytest.MonkeyPatch):
+    leader, follower = pty.openpty()
+    with os.fdopen(leader), os.fdopen(follower, "w") as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        wanted = coloured()
+        monkeypatch.setenv("NO_COLOR", "1")
+        assert (wanted, coloured()) == (True, False)
+
+
+def test_a_run_that_ended_with_a_code_says_where_more_of_it_is():
+    assert explained("failed", "share-plan-stale") == "failed\nmore:  brickyard explain share-plan-stale"
+    assert explained("completed", None) == "completed"

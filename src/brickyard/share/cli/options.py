@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,15 +36,24 @@ def house(ctx: typer.Context) -> Context:
 
 
 def coloured() -> bool:
-    """Tell whether the result goes to a terminal."""
-    return sys.stdout.isatty()
+    """Tell whether the result goes to a terminal whose owner has not said NO_COLOR (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def explained(text: str, code: str | None) -> str:
+    """Return a run in words, and where a code ended it, what says more of that code."""
+    return f"{text}\nmore:  brickyard explain {code}" if code else text
 
 
 def workspace_of(ctx: typer.Context) -> str:
-    """Return the address of the workspace that the command would work on, without starting one."""
+    """Return the address of the workspace that the command would work on, without starting one.
+
+    A home that is new chooses its address for good; what a profile stands for is not looked up.
+    """
+    from brickyard.home.session import choose
     from brickyard.share.model.samples import WORKSPACE
 
     session = ctx.obj
-    named = session.environment.get("DATABRICKS_HOST") or session.environment.get("BRICKYARD_WORKSPACE_HOST")
-    known = (session.home.path / "addresses.json").exists()
-    return named or (session.home.addresses.workspace if known else WORKSPACE)
+    if named := choose(session.profile, session.environment):
+        return named.host or WORKSPACE
+    return session.home.prepare().addresses.workspace

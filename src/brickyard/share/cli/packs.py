@@ -17,6 +17,7 @@ from brickyard.share.cli.options import (
     PlanHash,
     Replace,
     coloured,
+    explained,
     house,
     output,
     workspace_of,
@@ -185,7 +186,7 @@ class _Done:
         head = [f"{self.submitted.pack_name} ({self.submitted.pack_id}) version {self.submitted.version}"]
         head += [f"warning: {warning}" for warning in self.submitted.warnings if warning not in self.run.warnings]
         found = [] if self.checked is None else ["", report.checked_text(self.checked)]
-        return "\n".join([*head, report.run_text(self.run), *found])
+        return "\n".join([*head, explained(report.run_text(self.run), self.run.code), *found])
 
     @property
     def exit_code(self) -> int:

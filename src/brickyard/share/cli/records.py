@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from brickyard.kernel.terminal import emit, plain, progress
-from brickyard.share.cli.options import PackId, PlanHash, Reason, coloured, house, output
+from brickyard.share.cli.options import PackId, PlanHash, Reason, coloured, explained, house, output
 
 
 def list_packs(
@@ -34,7 +34,8 @@ def status(ctx: typer.Context, pack: PackId) -> None:
     from brickyard.share import flow, report
 
     found = flow.status(house(ctx), pack)
-    emit(found, output(ctx), lambda: report.pack_text(found))
+    code = found.run.code if found.run else None
+    emit(found, output(ctx), lambda: explained(report.pack_text(found), code))
     raise typer.Exit(1 if found.status in ("FAILED", "VALIDATION_FAILED") else 0)
 
 
@@ -105,7 +106,7 @@ def rollback(
     submitted = flow.rollback(context, pack, target, plan_hash=plan_hash)
     with progress() as tell:
         run = flow.wait(context, submitted.run_id, tell)
-    emit({"pack": plain(submitted), "run": plain(run)}, output(ctx), lambda: report.run_text(run))
+    emit({"pack": plain(submitted), "run": plain(run)}, output(ctx), lambda: explained(report.run_text(run), run.code))
     raise typer.Exit({"completed": 0, "failed": 3}.get(run.status, 4))
 
 

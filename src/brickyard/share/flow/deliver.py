@@ -27,7 +27,8 @@ def deliver(context: Context, recipient: str) -> Delivery:
             raise NotFound(
                 f"there is no activation link of {recipient} to give out",
                 code="share-no-link",
-                remedy="it was given out already, or this home never had it; rotate the recipient's token for a new one",
+                remedy="only a new token has one, and gives it out once, from the home that made it; "
+                f"`PUT /recipients/{recipient}/tokens/rotate` of the web service makes a new token",
             )
         link = opened(settings.home, sealed)
         audit.seal(tx, at=at, actor=context.actor, action="DeliverLink", subject=recipient)

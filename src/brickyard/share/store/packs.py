@@ -255,12 +255,12 @@ def get(tx: Connection, pack_id: UUID | str) -> PackRecord:
 def config(tx: Connection, pack_id: UUID, version: int | None = None) -> SharePack:
     """Return the pack as it was uploaded, the current or an older version of it, or raise NotFound."""
     if version is not None and not 0 < version <= _LAST_VERSION:
-        raise _no_pack(f"{pack_id} version {version}")
+        raise _no_version(pack_id, version)
     which = share_packs.c.is_current if version is None else share_packs.c.version == version
     found = tx.execute(sa.select(share_packs.c.config).where(share_packs.c.share_pack_id == pack_id, which))
     document = found.scalar_one_or_none()
     if document is None:
-        raise _no_pack(f"{pack_id} version {version}" if version else pack_id)
+        raise _no_version(pack_id, version) if version else _no_pack(pack_id)
     return SharePack.model_validate(document)
 
 
@@ -276,7 +276,7 @@ def as_of(tx: Connection, pack_id: UUID, at: datetime) -> PackVersion:
     """Return the version that was true at a time, or raise NotFound when there was none yet."""
     found = scd2.as_of(tx, share_packs, pack_id, at)
     if found is None:
-        raise _no_pack(f"{pack_id} at {at.isoformat()}")
+        raise _no_version(pack_id, f"at {at.isoformat()}")
     return _version(found)
 
 
@@ -398,6 +398,14 @@ def _version(found: scd2.Version) -> PackVersion:
 
 def _no_pack(name: object) -> NotFound:
     return NotFound(f"there is no share pack {name}", code="share-pack-not-found", remedy="`brickyard share list`")
+
+
+def _no_version(pack_id: UUID, which: object) -> NotFound:
+    return NotFound(
+        f"share pack {pack_id} has no version {which}",
+        code="share-pack-not-found",
+        remedy=f"`brickyard share history {pack_id}` lists its versions",
+    )
 
 
 def tables(tx: Connection) -> int:
