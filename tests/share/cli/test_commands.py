@@ -101,3 +101,10 @@ def test_who_says_no_color_gets_none(monkeypatch: pytest.MonkeyPatch):
 def test_a_run_that_ended_with_a_code_says_where_more_of_it_is():
     assert explained("failed", "share-plan-stale") == "failed\nmore:  brickyard explain share-plan-stale"
     assert explained("completed", None) == "completed"
+
+
+def test_tenants_that_are_no_file_are_missed_by_what_they_should_be(run, tmp_path: Path):
+    code, text = run("tenants", "import", str(tmp_path / "nowhere.csv"), "--output", "json")
+    error = json.loads(text)["error"]
+    assert (code, error["remedy"]) == (2, "give the path of business lines as .yaml, .csv or .xlsx")
+    assert not (tmp_path / "home").exists()

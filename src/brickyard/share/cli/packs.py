@@ -159,7 +159,7 @@ def _one(context: Context, name: str, data: bytes, wishes: dict[str, Any]) -> di
         note(error_text(error))
         return {
             "file": name,
-            "status": "REFUSED",
+            "status": "refused",
             "message": error.message,
             "exit_code": error.exit_code,
         } | error_document(error)

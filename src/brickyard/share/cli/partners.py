@@ -76,10 +76,16 @@ def import_tenants(
 ) -> None:
     """Import business lines, their regions and projects.
 
+    A row for each region or project, with the columns business_line, contact_email, region, workspace_url, project,
+    approver and configurator; in YAML a list of such rows below `tenants`.
+
     Example: brickyard share tenants import tenants.yaml
     """
+    from brickyard.kernel.errors import NotFound
     from brickyard.share import flow
     from brickyard.share.cli import files
 
+    if not file.is_file():
+        raise NotFound(f"{file} is not a file", remedy="give the path of business lines as .yaml, .csv or .xlsx")
     found = flow.import_tenants(house(ctx), file.name, files.read(file))
     emit(found, output(ctx))
