@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from databricks.sdk.service.catalog import PermissionsChange as CatalogChange
 from databricks.sdk.service.catalog import Privilege
 from databricks.sdk.service.jobs import CronSchedule, PipelineTask, Task
-from databricks.sdk.service.pipelines import NotebookLibrary, PipelineLibrary
+from databricks.sdk.service.pipelines import NotebookLibrary, PipelineLibrary, UpdateInfoState
 from databricks.sdk.service.sharing import AuthenticationType
 from tests.share.flow.conftest import clean
 
@@ -39,6 +39,7 @@ PIPELINE = {
         "pipelines.keys": "id",
     },
 }
+_OVER = (UpdateInfoState.COMPLETED, UpdateInfoState.FAILED, UpdateInfoState.CANCELED)
 DAILY = {"job_name": "daily", "cron_expression": "0 0 6 * * ?", "time_zone": "Europe/Berlin"}
 
 Call = Callable[..., httpx.Response]
@@ -113,7 +114,8 @@ def test_a_recipient_is_made_changed_and_deleted(call: Call, metadata: Metadata,
 
 def test_a_share_is_made_filled_opened_closed_and_deleted(call: Call, metadata: Metadata, workspace: LocalWorkspace):
     workspace.client().recipients.create("acme", AuthenticationType.TOKEN)
-    call(201, "POST", "/shares/sales", params={"description": "x"})
+    made = call(201, "POST", "/shares/sales", params={"description": "x", "storage_root": "abfss://c@a.net/x"})
+    assert made.json()["storage_root"] == "abfss://c@a.net/x"
     call(409, "POST", "/shares/sales")
     objects = {"tables": ["m.s.orders", "m.s.items"], "views": ["m.s.few"]}
     call(200, "PUT", "/shares/sales/dataobject/add", json=objects)
@@ -226,14 +228,24 @@ def test_a_full_refresh_begins_once(call: Call, metadata: Metadata, workspace: L
     body = "from pyspark import pipelines as dp\n"
     client.workspace.upload("/Shared/empty.py", body.encode(), overwrite=True)
     client.api_client.do("PUT", f"/api/2.0/pipelines/{made}", body=_with_library(workspace, made))
+    first = call(200, "POST", "/pipelines/copy/full-refresh").json()
+    _stop(workspace, made)
     if lost:
         workspace.drop_reply("pipelines.start_update")
-    answer = call(200, "POST", "/pipelines/copy/full-refresh").json()
-    (update,) = client.pipelines.list_updates(made).updates or ()
-    assert (update.update_id, update.full_refresh) == (answer["update_id"], True)
-    assert told(metadata)[-1] == ("StartUpdate", "copy")
+    second = call(200, "POST", "/pipelines/copy/full-refresh").json()
+    updates = [(one.update_id, one.full_refresh) for one in client.pipelines.list_updates(made).updates or ()]
+    assert updates == [(second["update_id"], True), (first["update_id"], True)]
+    assert told(metadata) == [("CreatePipeline", "copy"), *[("StartUpdate", "copy")] * 2]
     call(404, "POST", "/pipelines/nothing/full-refresh")
-    client.pipelines.stop(made)
+    _stop(workspace, made)
+
+
+def _stop(workspace: LocalWorkspace, pipeline: str) -> None:
+    """Stop a pipeline and wait until nothing of it runs."""
+    client = workspace.client()
+    client.pipelines.stop(pipeline)
+    while any(one.state not in _OVER for one in client.pipelines.list_updates(pipeline).updates or ()):
+        time.sleep(0.05)
 
 
 def _with_library(workspace: LocalWorkspace, pipeline: str) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def test_a_pipeline_and_its_schedule_are_read_as_they_are(workspace: LocalWorksp
         copy,
         PipelineSettings(
             name="copy's 100%", source="main.default.a", target="a_copy", catalog="main", schema="default",
-            keys=("id", "day"), scd_type="1", serverless=True, notifications=("ada@example.com",),
+            keys=("id", "day"), scd_type="1", serverless=True, notifications=("ada@example.com",), libraries=("/Shared/x",),
         ),
     )  # fmt: skip
     (schedule,) = schedule_states(workspace.client(), state)

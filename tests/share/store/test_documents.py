@@ -20,7 +20,8 @@ STEPS = st.one_of(*(st.from_type(kind) for kind in documents.KINDS.values()))
 
 def test_there_is_a_document_for_every_kind_of_step():
     assert len(documents.KINDS) == 23
-    assert documents.step_document(CreateShare("sales")) == {"kind": "CreateShare", "name": "sales", "comment": ""}
+    document = documents.step_document(CreateShare("sales"))
+    assert document == {"kind": "CreateShare", "name": "sales", "comment": "", "storage_root": None}
 
 
 @pytest.mark.parametrize("kind", documents.KINDS.values(), ids=documents.KINDS.keys())

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from brickyard.share.api.contract import ContractRoute, answers
-from brickyard.share.api.direct import Info, Name, do, info, refuse_taken
+from brickyard.share.api.direct import STORAGE, Info, Name, do, info, refuse_taken
 from brickyard.share.api.workspaces import Working
 from brickyard.share.model.steps import CreateCatalog
 from brickyard.workspace import translated
@@ -28,7 +28,7 @@ class NewCatalog(BaseModel):
     external_location: str | None = Field(
         None,
         max_length=1000,
-        pattern=r"^[a-z][a-z0-9]*://[^\s\x00-\x1f\x7f]+$",
+        pattern=STORAGE,
         description="Address in cloud storage, below an external location, where managed tables are to lie.",
     )
 

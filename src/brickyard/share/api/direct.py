@@ -14,6 +14,7 @@ from brickyard.share import flow
 from brickyard.share.model.steps import Step
 
 NAME = r"^[A-Za-z0-9_@+-]+$"  # what can stand in an address of Databricks as it is
+STORAGE = r"^[a-z][a-z0-9]*://[^\s\x00-\x1f\x7f]+$"  # an address in cloud storage
 Name = Annotated[str, Path(max_length=255, pattern=NAME)]
 Prefix = Annotated[str | None, Query(max_length=255, pattern=r"^[^\x00]*$", description="What the names begin with.")]
 PageSize = Annotated[int, Query(ge=1, le=2**31 - 1, description="How many to ask Databricks for at a time.")]

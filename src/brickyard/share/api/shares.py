@@ -12,6 +12,7 @@ from brickyard.kernel.errors import Conflict, NotFound, SpecInvalid
 from brickyard.share.api.contract import ContractRoute, Failure, answers
 from brickyard.share.api.direct import (
     NAME,
+    STORAGE,
     Description,
     Info,
     Name,
@@ -36,6 +37,11 @@ _PART = r"[^\x00-\x1f\x7f./`]+"
 Tables = list[Annotated[str, Field(pattern=rf"^{_PART}\.{_PART}\.{_PART}$", max_length=767)]]
 Schemas = list[Annotated[str, Field(pattern=rf"^{_PART}\.{_PART}$", max_length=767)]]
 RecipientName = Annotated[str, Query(max_length=255, pattern=NAME)]
+
+StorageRoot = Annotated[
+    str | None,
+    Query(max_length=1000, pattern=STORAGE, description="Address in cloud storage for what is kept with the share."),
+]
 
 
 class Shares(BaseModel):
@@ -86,13 +92,11 @@ def create_share(
     context: Working,
     share_name: Name,
     description: Description = "",
-    storage_root: Annotated[str | None, Query(max_length=500)] = None,
+    storage_root: StorageRoot = None,
 ) -> Info:
     """Make an empty share."""
-    if storage_root:
-        raise SpecInvalid("a storage root cannot be given here", remedy="leave it out")
     refuse_taken(f"share {share_name}", observed.share(context.workspaces.client(), share_name))
-    do(context, CreateShare(share_name, description))
+    do(context, CreateShare(share_name, description, storage_root))
     return _info(context, share_name)
 
 

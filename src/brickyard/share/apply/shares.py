@@ -29,7 +29,7 @@ def marked(comment: str, mark: str) -> str:
 def create(hands: Hands, step: CreateShare) -> Result:
     """Make an empty share."""
     with translated(f"create share {step.name}"):
-        hands.client.shares.create(step.name, comment=marked(step.comment, hands.mark))
+        hands.client.shares.create(step.name, comment=marked(step.comment, hands.mark), storage_root=step.storage_root)
     return {}
 
 

@@ -81,10 +81,11 @@ class DeleteRecipient:
 
 @dataclass(frozen=True, slots=True)
 class CreateShare:
-    """Make an empty share."""
+    """Make an empty share; *storage_root* is the address for what is kept with it (None: the metastore's own)."""
 
     name: str
     comment: str = ""
+    storage_root: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
