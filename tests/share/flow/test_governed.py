@@ -52,6 +52,8 @@ def test_a_plan_is_done_when_somebody_else_has_approved_it(build: Build, workspa
     assert (approved.approved_by, writes(workspace, before)) == ("carol@acme.com", [])
     assert bring(house, sent.run_id).status is RunStatus.COMPLETED
     assert flow.status(house, sent.pack_id).request_status is RequestStatus.COMPLETED
+    with pytest.raises(Conflict, match="does not wait for approval"):  # and not that its plan has changed by being done
+        flow.approve(carol, sent.pack_id, plan_hash=plan.hash)
 
 
 def test_who_wants_a_pack_cannot_let_it_through(build: Build):
@@ -151,10 +153,14 @@ def test_drift_says_what_is_missing_changed_and_added(house: Context, workspace:
     flow.direct(house, ChangeObjects(share="sales", remove=(_table("m.s.items"),), add=(_table("m.s.feed"),)))
     before = len(workspace.requests())
     (found,) = flow.drift(house, pack_id)
-    said = {(one.change, one.name) for one in found.differences}
+    said = {(one.change, one.kind, one.name) for one in found.differences}
     assert (found.state, said) == (
         DriftState.DRIFTED,
-        {(Change.MISSING, "m.s.items"), (Change.ADDED, "m.s.feed"), (Change.CHANGED, "acme")},
+        {
+            (Change.MISSING, "object", "m.s.items"),
+            (Change.ADDED, "object", "m.s.feed"),
+            (Change.CHANGED, "recipient", "acme"),
+        },
     )
     assert writes(workspace, before) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -186,7 +187,15 @@ class _Done:
         head = [f"{self.submitted.pack_name} ({self.submitted.pack_id}) version {self.submitted.version}"]
         head += [f"warning: {warning}" for warning in self.submitted.warnings if warning not in self.run.warnings]
         found = [] if self.checked is None else ["", report.checked_text(self.checked)]
-        return "\n".join([*head, explained(report.run_text(self.run), self.run.code), *found])
+        return "\n".join([*head, explained(report.run_text(self.run), self.run.code), *self._asked(), *found])
+
+    def _asked(self) -> Iterator[str]:
+        """Say what a pack waits for that others must approve."""
+        from brickyard.share.model.runs import RunStatus
+
+        if self.run.status is RunStatus.PENDING_APPROVAL:
+            approve = f"brickyard share approve {self.submitted.pack_id} --plan-hash HASH"
+            yield f"to do: somebody who did not ask for it looks at its plan, then: {approve}"
 
     @property
     def exit_code(self) -> int:

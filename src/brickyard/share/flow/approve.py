@@ -24,6 +24,8 @@ def approve(context: Context, pack_id: str, *, plan_hash: str, reason: str = "")
     Raises Conflict when nothing waits, and GuardRefused when the plan is another one now, or the person is who uploaded
     or requested the pack, or nobody by name.
     """
+    with context.metadata.read() as tx:  # said before the plan is made, which is another one once the pack is applied
+        _check_person(context, *_waiting(tx, pack_id))
     now = plan_of(context, pack_id)
     if now.hash != plan_hash:
         raise GuardRefused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -101,10 +102,15 @@ def _of_step(step: Step) -> Iterator[Difference]:
                 what = _says(Change.ADDED, f"the right of {one} to read {share}")
                 yield Difference(change=Change.ADDED, kind="reader", name=one, what=what)
         case _:
-            kind, change = report.kind(step), _change(step)
+            kind, change = _thing(step), _change(step)
             yield Difference(
                 change=change, kind=kind, name=report.subject(step), what=f"to mend it: {report.words(step)}"
             )
+
+
+def _thing(step: Step) -> str:
+    """Name what a step is about by its kind without the verb: the `recipient` of `ChangeRecipient`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", report.kind(step)).lower().partition(" ")[2]
 
 
 def _change(step: Step) -> Change:
