@@ -42,9 +42,7 @@ def rollback(context: Context, pack_id: str, to: int | datetime, *, plan_hash: s
     with context.metadata.transaction() as tx:
         key, version, pack = _then(tx, pack_id, to)
         reason = f"rolled back to version {version}"
-        saved = packs.save(
-            tx, pack, by=context.actor, strategy=plan.strategy, source="api", reason=reason, into=key
-        )
+        saved = packs.save(tx, pack, by=context.actor, strategy=plan.strategy, source="api", reason=reason, into=key)
         run = enqueue(tx, context, pack, saved, RunKind.ROLLBACK, {"plan_hash": plan_hash, "to": version})
         detail = {"run": run.id, "to": version}
         audit.seal(tx, at=run.created_at, actor=context.actor, action="RollBack", subject=saved.name, detail=detail)
