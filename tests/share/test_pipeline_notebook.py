@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from brickyard.kernel.clock import system_clock
 from brickyard.local import LocalWorkspace
 from brickyard.share import apply
-from brickyard.share.apply.ground import digest, library
+from brickyard.share.apply.ground import library
 from brickyard.share.model.current import PipelineSettings
 from brickyard.share.model.steps import CreatePipeline, CreateSchema, EnableChangeFeed, ImportLibrary
+from brickyard.share.observe.library import digest
 
 LIBRARY = "/Shared/brickyard/share/pipelines"
 KEYS = ((1, "at"), (2, "at"), (2, "ch"), (None, "at"), (3, None), (None, None))

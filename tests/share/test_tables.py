@@ -127,7 +127,7 @@ def _before_share(tx: Connection) -> None:
     """Leave the database as another system with these tables would: no constraints, no other tables of ours."""
     tx.exec_driver_sql("DROP SCHEMA brickyard CASCADE")
     tx.exec_driver_sql("DROP FUNCTION deltashare.audit_trail_refuse CASCADE")
-    tx.exec_driver_sql("DROP TABLE api_tokens")
+    tx.exec_driver_sql("DROP TABLE api_tokens, queue_periods")
     tx.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
     for table in (table for table in METADATA.tables.values() if table.schema == tables.SCHEMA):
         for row in tx.execute(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.share.flow.conftest import Build, apply, pack_of, writes
 
 from brickyard.context import Context
 from brickyard.local import LocalWorkspace
 from brickyard.share import flow
 from brickyard.share.model.runs import RunStatus
 from brickyard.workspace import run_sql
-from tests.share.flow.conftest import Build, apply, pack_of, writes
 
 
 @pytest.fixture

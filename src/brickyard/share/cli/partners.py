@@ -23,7 +23,7 @@ def import_live(
     from brickyard.kernel.files import write_whole
     from brickyard.share import flow
 
-    text = flow.import_live(ctx.obj.context(), shares)
+    text = flow.import_live(house(ctx), shares)
     if out is None:
         emit({"yaml": text}, output(ctx), text)
         return
