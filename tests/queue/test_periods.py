@@ -128,4 +128,7 @@ def test_a_shorter_period_makes_it_due_earlier_and_a_longer_one_waits_for_the_ti
 def test_a_setting_says_the_period_in_its_own_unit_and_nothing_is_never():
     schedule = registry.Schedule("test.sync", "share_sync_minutes")
     seconds = [schedule.seconds(Settings(share_sync_minutes=minutes)) for minutes in (2, 0)]
-    assert (seconds, registry.Schedule("t", "queue_polling_seconds").seconds(Settings())) == ([120, 0], 0.2)
+    assert (seconds, registry.Schedule("t", "queue_polling_seconds").seconds(Settings(queue_polling_seconds=0.2))) == (
+        [120, 0],
+        0.2,
+    )

@@ -70,6 +70,15 @@ class Session:
 
         return Home((self.home_folder or Settings().home).expanduser().resolve())
 
+    def address(self) -> str | None:
+        """The address of the workspace of this command, without starting one; None behind a profile, which is not read.
+
+        A home that is new chooses its address for good.
+        """
+        if named := choose(self.profile, self.environment):
+            return named.host
+        return self.home.prepare().addresses.workspace
+
     @cached_property
     def settings(self) -> Settings:
         """The settings, with the workspace of this command; the home's own is started when it is needed."""

@@ -33,6 +33,17 @@ def begin(metadata: Metadata, run_id: str = "r1", shares: Sequence[str] = ("sale
     return saved
 
 
+def test_a_pack_is_under_way_as_long_as_the_newest_run_of_its_version_is(metadata: Metadata):
+    saved = begin(metadata, "r1")
+    with metadata.transaction() as tx:
+        about: dict[str, Any] = {"pack_id": saved.pack_id, "version": saved.version}
+        runs.create(tx, "r2", RunKind.ROLLBACK, at=LATER, by="ada@acme.com", workspace=HOST, **about)
+        runs.finish(tx, "r1", RunStatus.COMPLETED, LATER, message="All steps completed successfully")
+        assert packs.get(tx, saved.pack_id).status is PackStatus.IN_PROGRESS
+        runs.finish(tx, "r2", RunStatus.COMPLETED, LATER, message="Already up to date with share pack data")
+        assert packs.get(tx, saved.pack_id).status is PackStatus.COMPLETED
+
+
 def test_a_run_goes_from_queued_to_completed_and_the_pack_shows_it_without_a_new_version(metadata: Metadata):
     saved = begin(metadata)
     shown: list[tuple[str, str, str]] = []

@@ -50,10 +50,6 @@ def workspace_of(ctx: typer.Context) -> str:
 
     A home that is new chooses its address for good; what a profile stands for is not looked up.
     """
-    from brickyard.home.session import choose
     from brickyard.share.model.samples import WORKSPACE
 
-    session = ctx.obj
-    if named := choose(session.profile, session.environment):
-        return named.host or WORKSPACE
-    return session.home.prepare().addresses.workspace
+    return ctx.obj.address() or WORKSPACE

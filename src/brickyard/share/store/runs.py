@@ -255,14 +255,22 @@ def _mirror(tx: Connection, run: Run, *, provisioning: str | None = None, error:
     """Write where a run stands into its version of the pack and into its request, in place."""
     if run.pack_id is None or run.version is None or run.kind not in MIRRORED:
         return
-    texts = {"provisioning_status": provisioning, "error_message": error}
-    fields = {name: text for name, text in texts.items() if text is not None}
-    status = _PACK.get(run.status, PackStatus.IN_PROGRESS)
-    scd2.amend(tx, share_packs, run.pack_id, run.version, {"share_pack_status": status, **fields})
+    if not _followed(tx, run):
+        texts = {"provisioning_status": provisioning, "error_message": error}
+        fields = {name: text for name, text in texts.items() if text is not None}
+        status = _PACK.get(run.status, PackStatus.IN_PROGRESS)
+        scd2.amend(tx, share_packs, run.pack_id, run.version, {"share_pack_status": status, **fields})
     if run.request_id:
         asked = _REQUEST.get(run.status, RequestStatus.IN_PROGRESS)
         mine = (requests.c.request_id == run.request_id) & requests.c.is_current
         tx.execute(sa.update(requests).where(mine).values(status=asked))
+
+
+def _followed(tx: Connection, run: Run) -> bool:
+    """Tell whether a later run of the same version is to say how the version fares."""
+    same = (runs.c.pack_id == run.pack_id) & (runs.c.version == run.version) & runs.c.kind.in_(MIRRORED)
+    later = sa.tuple_(runs.c.created_at, runs.c.id) > sa.tuple_(sa.literal(run.created_at), sa.literal(run.id))
+    return tx.execute(sa.select(sa.exists().where(same, later))).scalar_one()
 
 
 def _found(tx: Connection, query: sa.Select[Any], limit: int) -> tuple[Run, ...]:
