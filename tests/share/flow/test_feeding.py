@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from databricks.sdk.errors import NotFound
 from tests.share.flow.conftest import Build, apply, pack_of, writes
 
 from brickyard.context import Context
@@ -46,6 +48,8 @@ def test_a_pipeline_is_made_changed_and_taken_away(house: Context, workspace: Lo
     client = workspace.client()
     run_sql(client, "CREATE OR REPLACE TABLE m.s.fresh (id BIGINT)")
     run_sql(client, "DROP SCHEMA IF EXISTS m.outside CASCADE")
+    with suppress(NotFound):  # another test may have put it there
+        client.workspace.delete(house.queue.settings.share_library_path)
     made = apply(house, pack_of(house, share=fed()))
     assert (made.status, {step.kind for step in made.steps}) == (
         RunStatus.COMPLETED,
