@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, assert_never
@@ -365,8 +364,3 @@ def problems_text(problems: Iterable[Any]) -> list[str]:
 
 def _moment(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d %H:%M}" if at else "-"
-
-
-def safe_name(name: str) -> str:
-    """Return a name for a file: letters, digits, `-`, `_` and `.` only."""
-    return re.sub(r"[^\w.-]+", "_", name)

@@ -11,7 +11,6 @@ from brickyard.share import report
 from brickyard.share.model.pack import Strategy
 from brickyard.share.model.runs import (
     PackRecord,
-    PackStatus,
     PackVersion,
     RequestStatus,
     RunRecord,
@@ -33,18 +32,10 @@ def run_of(context: Context, run_id: str) -> RunRecord:
         return record(tx, runs.get(tx, run_id))
 
 
-def list_packs(
-    context: Context,
-    *,
-    status: PackStatus | None = None,
-    name: str | None = None,
-    after: tuple[datetime, str] | None = None,
-    limit: int = 50,
-) -> tuple[PackRecord, ...]:
-    """Return packs, the last changed first; *after* is the last one's `last_updated` and id."""
+def list_packs(context: Context, *, name: str | None = None, limit: int = 50) -> tuple[PackRecord, ...]:
+    """Return the packs, those that list a share or recipient *name* where one is given, the last changed first."""
     with context.metadata.read() as tx:
-        found, _ = packs.listed(tx, status=status, naming=name, limit=limit)
-        return tuple(_pack(tx, one) for one in found)
+        return tuple(_pack(tx, one) for one in packs.page(tx, naming=name, limit=limit))
 
 
 def history(context: Context, pack_id: str) -> tuple[PackVersion, ...]:
