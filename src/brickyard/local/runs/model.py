@@ -230,6 +230,33 @@ class Job:
         return isinstance(queue, dict) and bool(queue.get("enabled"))
 
 
+@dataclass(frozen=True, slots=True)
+class JobChanged:
+    """A job was made, changed or deleted; `job` is as it then was, `at` when, in ms since the epoch."""
+
+    job: Job
+    at: int
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """One attempt of one task ended."""
+
+    run: Run
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run ended; one that is repaired ends again."""
+
+    run: Run
+
+
+Change = JobChanged | AttemptEnded | RunEnded
+
+
 def now_ms() -> int:
     """The time in ms since the epoch, as the Jobs API counts it."""
     return time.time_ns() // 1_000_000

@@ -13,7 +13,7 @@ from typing import Protocol, assert_never
 from brickyard.local.api.errors import ApiError
 from brickyard.local.runs import machine, output
 from brickyard.local.runs.machine import Finish, Move, Retry, Settle, Start, Stop
-from brickyard.local.runs.model import Attempt, Life, Outcome, Run, RunType, TaskSpec
+from brickyard.local.runs.model import Attempt, Change, Life, Outcome, Run, RunType, TaskSpec
 from brickyard.local.runs.processes import Exited, ProcessEvent, Started, signal_name
 from brickyard.local.runs.store import Store
 
@@ -52,6 +52,7 @@ class Scheduler:
         self._store = store
         self._workshop = workshop
         self._now = now
+        self.on_change: Callable[[Change], None] | None = None
         self._events: queue.SimpleQueue[ProcessEvent | str | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._loop, name="runs", daemon=True)
 
@@ -79,7 +80,9 @@ class Scheduler:
     def _loop(self) -> None:
         while True:
             try:
-                if self._take(self.step()):
+                due = self.step()
+                self.tell()
+                if self._take(due):
                     return
             except Exception:  # a full disk or a locked file must not end scheduling: it is tried again
                 log.exception("runs could not be driven")
@@ -93,6 +96,13 @@ class Scheduler:
         waits = [machine.next_wake(run, self._store.latest(run.run_id)) for run in self._store.open_runs()]
         due = min((wait for wait in waits if wait is not None), default=None)
         return None if due is None else max(0.0, (due - self._now()) / 1000)
+
+    def tell(self) -> None:
+        """Tell the listener what changed, in order; what it was not told when the server died it is told after."""
+        for number, change in self._store.news():
+            if change is not None and self.on_change is not None:
+                self.on_change(change)
+            self._store.forget_news(number)
 
     def _take(self, timeout: float | None) -> bool:
         """Wait for news and take all of it; True when it is time to end."""

@@ -14,7 +14,19 @@ from brickyard.local.api.routes import field_list, field_number, field_object, f
 from brickyard.local.api.tokens import Principal, Tokens
 from brickyard.local.files.workspace import Entry, WorkspaceFiles
 from brickyard.local.runs.launch import OVERRIDES, Launcher, Surfaces
-from brickyard.local.runs.model import Attempt, Job, JsonObject, Life, Outcome, Run, RunType, TaskKind, Trigger, now_ms
+from brickyard.local.runs.model import (
+    Attempt,
+    Change,
+    Job,
+    JsonObject,
+    Life,
+    Outcome,
+    Run,
+    RunType,
+    TaskKind,
+    Trigger,
+    now_ms,
+)
 from brickyard.local.runs.processes import Processes, ProcessEvent
 from brickyard.local.runs.schedule import Clockwork
 from brickyard.local.runs.scheduler import Scheduler
@@ -48,6 +60,13 @@ class Runs:
         self._scheduler = Scheduler(self.store, launcher, now_ms)
         self._clockwork = Clockwork(self.store.jobs, self._fire)
         self.refresh: Refresh | None = None
+
+    def listen(self, on_change: Callable[[Change], None]) -> None:
+        """Have *on_change* told of every job that changes and every attempt and run that ends, at least once, in order.
+
+        It is called on the scheduler's thread and must be quick; set it before `start`.
+        """
+        self._scheduler.on_change = on_change
 
     def start(self) -> None:
         """Settle what the last server left open, then drive runs."""
@@ -87,6 +106,7 @@ class Runs:
         job = Job(self.store.new_id(), principal.name, now_ms(), settings)
         self.store.add_job(job)
         self._clockwork.wake()
+        self._scheduler.wake()
         self._processes.warm()
         return job.job_id
 
@@ -119,6 +139,7 @@ class Runs:
         """Forget a job."""
         self.store.delete_job(self.job(job_id).job_id)
         self._clockwork.wake()
+        self._scheduler.wake()
 
     # runs
 

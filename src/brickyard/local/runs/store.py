@@ -9,7 +9,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from brickyard.local.catalog.database import Database, Values
-from brickyard.local.runs.model import Attempt, Job, JsonObject, Life, Outcome, Run, RunType, Trigger
+from brickyard.local.runs.model import (
+    Attempt,
+    AttemptEnded,
+    Change,
+    Job,
+    JobChanged,
+    JsonObject,
+    Life,
+    Outcome,
+    Run,
+    RunEnded,
+    RunType,
+    Trigger,
+    now_ms,
+)
 from brickyard.local.runs.settings import read_tasks
 
 _SCHEMA = """
@@ -36,6 +50,9 @@ CREATE TABLE IF NOT EXISTS submissions (
 CREATE TABLE IF NOT EXISTS task_values (
     run_id INTEGER NOT NULL, task_key TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (run_id, task_key, name));
+CREATE TABLE IF NOT EXISTS news (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL, id INTEGER NOT NULL, at INTEGER NOT NULL,
+    settings TEXT NOT NULL DEFAULT '{}');
 """
 _ADD_TRIGGER = "ALTER TABLE runs ADD COLUMN 'trigger' TEXT NOT NULL DEFAULT 'ONE_TIME'"
 _FIRST_ID = 1_000_000
@@ -91,15 +108,22 @@ class Store:
     def add_job(self, job: Job) -> None:
         """Remember a new job."""
         values = (job.job_id, job.creator, job.created, json.dumps(job.settings))
-        self._db.execute("INSERT INTO jobs (job_id, creator, created, settings) VALUES (?, ?, ?, ?)", values)
+        with self.transaction():
+            self._db.execute("INSERT INTO jobs (job_id, creator, created, settings) VALUES (?, ?, ?, ?)", values)
+            self._note("job", job.job_id, json.dumps(job.settings), job.created)
 
     def save_settings(self, job_id: int, settings: JsonObject) -> None:
         """Replace a job's settings."""
-        self._db.execute("UPDATE jobs SET settings = ? WHERE job_id = ?", (json.dumps(settings), job_id))
+        with self.transaction():
+            self._db.execute("UPDATE jobs SET settings = ? WHERE job_id = ?", (json.dumps(settings), job_id))
+            self._note("job", job_id, json.dumps(settings))
 
     def delete_job(self, job_id: int) -> None:
         """Forget a job; its runs stay."""
-        self._db.execute("UPDATE jobs SET deleted = 1 WHERE job_id = ?", (job_id,))
+        with self.transaction():
+            self._db.execute("UPDATE jobs SET deleted = 1 WHERE job_id = ?", (job_id,))
+            settings = self._one("SELECT settings FROM jobs WHERE job_id = ?", (job_id,))["settings"]
+            self._note("deleted job", job_id, settings)
 
     def job(self, job_id: int) -> Job | None:
         """A job, None when there is none of that id."""
@@ -120,7 +144,9 @@ class Store:
 
     def save_run(self, run: Run) -> None:
         """Insert or replace a run."""
-        self._upsert("runs", _RUN_COLUMNS, _run_values(run))
+        with self.transaction():
+            self._note_end("run", "SELECT life FROM runs WHERE run_id = ?", run.run_id, run.life)
+            self._upsert("runs", _RUN_COLUMNS, _run_values(run))
 
     def run(self, run_id: int) -> Run | None:
         """A run, None when there is none of that id."""
@@ -167,7 +193,10 @@ class Store:
 
     def save_attempt(self, attempt: Attempt) -> None:
         """Insert or replace an attempt."""
-        self._upsert("attempts", _ATTEMPT_COLUMNS, _attempt_values(attempt))
+        with self.transaction():
+            query = "SELECT life FROM attempts WHERE task_run_id = ?"
+            self._note_end("attempt", query, attempt.task_run_id, attempt.life)
+            self._upsert("attempts", _ATTEMPT_COLUMNS, _attempt_values(attempt))
 
     def attempt(self, task_run_id: int) -> Attempt | None:
         """An attempt by its task run id."""
@@ -198,6 +227,40 @@ class Store:
         """The task values of a run by task and name, JSON text."""
         rows = self._db.rows("SELECT task_key, name, value FROM task_values WHERE run_id = ?", (run_id,))
         return {(row["task_key"], row["name"]): row["value"] for row in rows}
+
+    # news
+
+    def news(self) -> list[tuple[int, Change | None]]:
+        """What changed and was not yet forgotten, oldest first, by number; None for what is gone or open again."""
+        rows = self._db.rows("SELECT * FROM news ORDER BY number")
+        return [(row["number"], self._change(row)) for row in rows]
+
+    def forget_news(self, number: int) -> None:
+        """Drop one piece of news that was told."""
+        self._db.execute("DELETE FROM news WHERE number = ?", (number,))
+
+    def _change(self, row: sqlite3.Row) -> Change | None:
+        match row["subject"]:
+            case "run":
+                run = self.run(row["id"])
+                return RunEnded(run) if run is not None and run.life.final else None
+            case "attempt":
+                attempt = self.attempt(row["id"])
+                run = None if attempt is None else self.run(attempt.run_id)
+                return None if run is None or attempt is None else AttemptEnded(run, attempt)
+            case subject:
+                job = self._one("SELECT * FROM jobs WHERE job_id = ?", (row["id"],))
+                then = replace(_job(job), settings=json.loads(row["settings"]))
+                return JobChanged(then, row["at"], subject == "deleted job")
+
+    def _note(self, subject: str, id_: int, settings: str = "{}", at: int | None = None) -> None:
+        values = (subject, id_, now_ms() if at is None else at, settings)
+        self._db.execute("INSERT INTO news (subject, id, at, settings) VALUES (?, ?, ?, ?)", values)
+
+    def _note_end(self, subject: str, query: str, id_: int, life: Life) -> None:
+        before = self._db.row(query, (id_,)) if life.final else None
+        if life.final and (before is None or not Life(before["life"]).final):
+            self._note(subject, id_)
 
     def _one(self, sql: str, values: Values = ()) -> sqlite3.Row:
         row = self._db.row(sql, values)
