@@ -14,7 +14,7 @@ import typer
 from brickyard.demo.rooms import Which
 from brickyard.home.doors import LazyRoom
 from brickyard.home.session import Session
-from brickyard.kernel import terminal
+from brickyard.kernel import stop, terminal
 from brickyard.kernel.errors import BrickyardError, Interrupted, SpecInvalid
 from brickyard.kernel.terminal import Output, emit
 from brickyard.rooms import ROOMS
@@ -174,8 +174,15 @@ def version(output: OutputKind = Output.TEXT) -> None:
 
 def main() -> None:
     """Run the command line and end the process with its exit code; being told to end is like Ctrl-C."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where SIGINT is ignored, as in what a script starts beside it
+        signal.signal(number, interrupt)
     sys.exit(run(sys.argv[1:]))
+
+
+def interrupt(*_: object) -> None:
+    """Break off what is being done; who misses that hears it at the next safe point."""
+    stop.request()
+    raise KeyboardInterrupt
 
 
 def run(arguments: list[str]) -> int:

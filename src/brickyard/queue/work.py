@@ -217,20 +217,22 @@ def _signals(queue: Queue, exit_code: int = 0) -> Iterator[list[Worker]]:
     running: list[Worker] = []
     loop = asyncio.get_running_loop()
 
-    def on_signal() -> None:
-        stop.request()
+    def halt() -> None:
         for worker in running:
             worker.stop()
         loop.call_later(queue.settings.worker_stop_seconds, _leave, queue, running, exit_code)
 
+    def on_signal(*_: object) -> None:  # by Python and not by the loop, so that none is lost when the loop ends
+        stop.request()
+        loop.call_soon_threadsafe(halt)
+
     numbers = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
-    for number in numbers:
-        loop.add_signal_handler(number, on_signal)
+    before = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield running
     finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _leave(queue: Queue, running: list[Worker], exit_code: int) -> None:

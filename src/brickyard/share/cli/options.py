@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brickyard.kernel.terminal import Output
+from brickyard.kernel.terminal import Output, progress
 
 if TYPE_CHECKING:
     from brickyard.context import Context
+    from brickyard.share.model.runs import RunRecord, Submitted
 
 PackFile = Annotated[Path, typer.Argument(metavar="PACK", help="A share pack: .yaml, .yml or .xlsx.")]
 PackId = Annotated[str, typer.Argument(metavar="ID", help="A pack's id, as `apply` and `list` print it.")]
@@ -33,6 +34,22 @@ def house(ctx: typer.Context) -> Context:
     context = ctx.obj.context()
     context.metadata.migrate()
     return context
+
+
+def followed(context: Context, submitted: Submitted) -> RunRecord:
+    """Wait for a run's end, doing it here where no worker is alive; who breaks off is told how it goes on."""
+    from brickyard.kernel.errors import Interrupted
+    from brickyard.share import flow
+
+    try:
+        with progress() as tell:
+            return flow.wait(context, submitted.run_id, tell)
+    except (KeyboardInterrupt, Interrupted) as error:
+        raise Interrupted(
+            f"stopped on request; run {submitted.run_id} is kept",
+            remedy="a worker brings it to its end, or the same command again; "
+            f"`brickyard share status {submitted.pack_id}` says how far it is",
+        ) from error
 
 
 def coloured() -> bool:

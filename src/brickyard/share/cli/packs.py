@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from brickyard.kernel.terminal import emit, error_document, error_text, note, plain, progress, table
+from brickyard.kernel.terminal import emit, error_document, error_text, note, plain, table
 from brickyard.share.cli.options import (
     Adopt,
     Compat,
@@ -19,6 +19,7 @@ from brickyard.share.cli.options import (
     Replace,
     coloured,
     explained,
+    followed,
     house,
     output,
     workspace_of,
@@ -214,8 +215,7 @@ def _do(context: Context, sent: Upload) -> _Done:
     from brickyard.share import flow
 
     submitted = flow.submit(context, sent)
-    with progress() as tell:
-        return _Done(submitted, flow.wait(context, submitted.run_id, tell))
+    return _Done(submitted, followed(context, submitted))
 
 
 def _verified(context: Context, done: _Done) -> _Done:

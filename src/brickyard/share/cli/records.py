@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from brickyard.kernel.terminal import emit, plain, progress
-from brickyard.share.cli.options import PackId, PlanHash, Reason, coloured, explained, house, output
+from brickyard.kernel.terminal import emit, plain
+from brickyard.share.cli.options import PackId, PlanHash, Reason, coloured, explained, followed, house, output
 
 
 def list_packs(
@@ -104,8 +104,7 @@ def rollback(
         emit(report.plan_document(made), output(ctx), lambda: report.plan_text(made, colour=coloured()))
         raise typer.Exit(4 if made.refusals else 0)
     submitted = flow.rollback(context, pack, target, plan_hash=plan_hash)
-    with progress() as tell:
-        run = flow.wait(context, submitted.run_id, tell)
+    run = followed(context, submitted)
     emit({"pack": plain(submitted), "run": plain(run)}, output(ctx), lambda: explained(report.run_text(run), run.code))
     raise typer.Exit({"completed": 0, "failed": 3}.get(run.status, 4))
 

@@ -38,6 +38,7 @@ def wait(context: Context, run_id: str, tell: Report = silent) -> RunRecord:
         tell(Progress("share", done, run.planned or None, run.steps[-1].words if run.steps else run.status))
         if run.status.final or run.status is RunStatus.PENDING_APPROVAL:
             return run
+        stop.check()
         if seen.lost:
             gave_up(context, run_id, BrickyardError("its job ended without a word", code="internal-error"))
         elif seen.job is not None:
