@@ -8,8 +8,10 @@ from tests.share.flow.conftest import apply, pack_of, submit, writes
 from brickyard.context import Context
 from brickyard.kernel.errors import Conflict, WorkspaceRefused
 from brickyard.local import LocalWorkspace
+from brickyard.metadata import Metadata
 from brickyard.share import flow
 from brickyard.share.model.runs import PackStatus, RunStatus, StepStatus
+from brickyard.share.store import entities
 
 OIDC = {"issuer": "https://login.example.com", "subject_claim": "sub", "subject": "acme", "audiences": ["share"]}
 PARTNERS = [{"name": "acme", "type": "D2O"}, {"name": "beta", "type": "OIDC", "oidc": OIDC}]
@@ -95,6 +97,43 @@ def test_taking_back_goes_on_when_the_workspace_answers_again(house: Context, wo
     client = workspace.client()
     assert (run.status, run.code, run.http_status) == (RunStatus.FAILED, "workspace-forbidden", 403)
     assert (list(client.shares.list_shares()), list(client.recipients.list())) == ([], [])
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "PERMISSION_DENIED"), (503, "TEMPORARILY_UNAVAILABLE")])
+def test_what_was_done_stands_though_it_cannot_be_read_any_more(
+    house: Context, workspace: LocalWorkspace, metadata: Metadata, status: int, code: str
+):
+    workspace.fail_next("shares.share_permissions", status, code, times=50)  # of a new share, only read at the end
+    run = apply(house, pack_of(house))
+    client = workspace.client()
+    assert (run.status, run.code) == (RunStatus.COMPLETED, "share-unconfirmed")
+    assert [step.status for step in run.steps] == [StepStatus.DONE] * 4
+    assert [one.name for one in client.shares.get("sales", include_shared_data=True).objects or ()] == ["m.s.orders"]
+    record = flow.status(house, run.pack_id or "")
+    assert (record.status, record.error_message) == (PackStatus.COMPLETED, "")
+    assert record.provisioning_status.startswith(
+        "All steps completed successfully (3 created, 1 updated); what is there now could not be read: "
+    )
+    assert run.warnings[-1].startswith("what is there now could not be read: ")
+    workspace.parts.control.faults.clear()
+    before = len(workspace.requests())
+    again = apply(house, pack_of(house), again=True)
+    assert (again.status, again.code, writes(workspace, before)) == (RunStatus.COMPLETED, None, [])
+    with metadata.read() as tx:
+        assert [row.fields["share_name"] for row in entities.listed(tx, "share")] == ["sales"]
+
+
+def test_a_run_that_is_killed_for_good_before_its_last_step_is_still_taken_back(
+    house: Context, workspace: LocalWorkspace
+):
+    submitted = submit(house, pack_of(house))
+    workspace.fail_next("shares.update_permissions", 503, "TEMPORARILY_UNAVAILABLE", times=2)
+    with pytest.raises(WorkspaceRefused) as stopped:
+        flow.provision(house, submitted.run_id)
+    flow.gave_up(house, submitted.run_id, stopped.value)
+    run = flow.run_of(house, submitted.run_id)
+    assert (run.status, {step.status for step in run.steps}) == (RunStatus.FAILED, {StepStatus.COMPENSATED})
+    assert list(workspace.client().shares.list_shares()) == []
 
 
 def test_a_worker_that_lost_its_job_leaves_the_run_to_the_next(house: Context):

@@ -9,11 +9,20 @@ from typing import Any
 from sqlalchemy import Connection
 
 from brickyard.context import Context
-from brickyard.kernel.errors import BrickyardError, Conflict, GuardRefused, SpecInvalid, WorkspaceRefused
+from brickyard.kernel.errors import (
+    BrickyardError,
+    Conflict,
+    GuardRefused,
+    Interrupted,
+    MetadataDown,
+    SpecInvalid,
+    WorkspaceRefused,
+)
 from brickyard.share import report
-from brickyard.share.attempt import Work
+from brickyard.share.attempt import Work, passes
 from brickyard.share.flow import relay
 from brickyard.share.flow.looking import look_around
+from brickyard.share.model.current import Current
 from brickyard.share.model.pack import SharePack, Strategy
 from brickyard.share.model.records import NotificationType
 from brickyard.share.model.runs import RunStatus, StepStatus
@@ -36,14 +45,40 @@ def finish(context: Context, run: Run, done: Sequence[Step]) -> None:
 
 
 def complete(context: Context, run: Run, pack: SharePack, plan: Plan, work: Work) -> None:
-    """Write down what is there now, and end the run well."""
-    after = look_around(context, work.hands.client, pack, run.pack_id)
-    message = _summary(plan.steps)
+    """Write down what is there now, and end the run well.
+
+    When that cannot be read any more, every step was done and answered nevertheless: the run ends well with a warning,
+    and nothing is taken back. Raises what `passes`, so that the queue reads again first.
+    """
+    try:
+        after = look_around(context, work.hands.client, pack, run.pack_id)
+    except (Interrupted, MetadataDown):
+        raise
+    except BrickyardError as error:
+        if passes(error):
+            raise
+        complete_unread(context, run, pack, plan, error)
+        return
+    _complete(context, run, pack, plan, after)
+
+
+def complete_unread(context: Context, run: Run, pack: SharePack, plan: Plan, error: BaseException) -> None:
+    """End a run well whose steps are all done though what is there now cannot be read; its rows stay as they were."""
+    why = error.message if isinstance(error, BrickyardError) else type(error).__name__
+    _complete(context, run, pack, plan, None, unread=f"what is there now could not be read: {why}")
+
+
+def _complete(
+    context: Context, run: Run, pack: SharePack, plan: Plan, after: Current | None, *, unread: str = ""
+) -> None:
+    message = _summary(plan.steps) + (f"; {unread}" if unread else "")
     with context.metadata.transaction() as tx:
         context.queue.checkpoint(tx)
         at, reason = context.clock(), f"run {run.id}"
-        entities.record(tx, run.pack, pack, after, by=context.actor, reason=reason)
-        freed = runs.finish(tx, run.id, RunStatus.COMPLETED, at, message=message)
+        if after is not None:
+            entities.record(tx, run.pack, pack, after, by=context.actor, reason=reason)
+        code, result = ("share-unconfirmed", {"warnings": [unread]}) if unread else (None, None)
+        freed = runs.finish(tx, run.id, RunStatus.COMPLETED, at, message=message, code=code, result=result)
         if plan.strategy is Strategy.DELETE and packs.get(tx, run.pack).version == run.version:
             packs.delete(tx, run.pack, by=context.actor, reason=reason)
         _tell(tx, context, pack, run, NotificationType.PROVISION_SUCCESS, message)

@@ -22,7 +22,7 @@ from brickyard.share.flow.approve import NEEDED
 from brickyard.share.flow.looking import decide
 from brickyard.share.flow.submit import allowed_by, ask_for_approval
 from brickyard.share.model.pack import SharePack
-from brickyard.share.model.runs import ApproverStatus, RunKind, RunStatus
+from brickyard.share.model.runs import ApproverStatus, RunKind, RunStatus, StepStatus
 from brickyard.share.model.steps import Plan
 from brickyard.share.store import approvals, claims, documents, leases, packs, runs, steps
 from brickyard.share.store.runs import Run
@@ -57,14 +57,28 @@ def provision(context: Context, run_id: str) -> None:
 def gave_up(context: Context, run_id: str, error: BaseException) -> None:
     """Give a run that cannot go on its final status, and take back what it has done where the workspace lets it.
 
-    One whose job another worker has taken over is left to that worker.
+    One whose steps are all done ends well. One whose job another worker has taken over is left to that worker.
     """
     if isinstance(error, BrickyardError) and error.error_code == _TAKEN_OVER:
         return
     with context.metadata.read() as tx:
         run = runs.get(tx, run_id)
-    if not run.status.final:
+        done = _all_done(tx, run)
+    if run.status.final:
+        return
+    if done and run.kind not in _READY:
+        ending.complete_unread(context, run, _config(context, run), done, error)
+    else:
         ending.fail(context, run, error, last=True)
+
+
+def _all_done(tx: Connection, run: Run) -> Plan | None:
+    """The plan of a run of which nothing is left to do and nothing was refused."""
+    if run.plan is None or "failure" in (run.result or {}):
+        return None
+    plan = documents.plan(run.plan)
+    done = sum(line.status is StepStatus.DONE for line in steps.journal(tx, run.id))
+    return plan if plan.steps and done == len(plan.steps) else None
 
 
 def _begin(context: Context, run_id: str) -> Run | None:

@@ -61,7 +61,7 @@ def record(tx: Connection, run: Run) -> RunRecord:
         code=run.code,
         http_status=failure.get("status"),
         message=run.message,
-        warnings=tuple(planned.get("warnings", ())),
+        warnings=(*planned.get("warnings", ()), *(run.result or {}).get("warnings", ())),
         created_at=run.created_at,
         started_at=run.started_at,
         finished_at=run.finished_at,

@@ -134,7 +134,7 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """A run and its steps. *pack_id* is None for what no pack asked for; *code* and *http_status* say why it failed."""
+    """A run and its steps. *pack_id* is None for what no pack asked for; *code* and *http_status* say why it failed, or what is to be known of its good end."""
 
     id: str
     kind: RunKind
