@@ -195,6 +195,12 @@ def source(runs: Runs, call: Call) -> Answer:
     return Response(data, headers=headers, media_type="application/octet-stream")
 
 
+@router.on("POST", "/api/local/runs/environment", operation="local.task_environment")
+def environment(runs: Runs, call: Call) -> Answer:
+    """The folder of modules that the libraries of the calling task make, built when it is first asked for."""
+    return {"site": str(runs.environment(call.principal))}
+
+
 @router.on("POST", "/api/local/runs/child", operation="local.run_child")
 def run_child(runs: Runs, call: Call) -> Answer:
     """Run a notebook for `dbutils.notebook.run`."""

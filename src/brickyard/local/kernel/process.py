@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brickyard.local.engines.pyspark_import import outside_doctests
+from brickyard.local.kernel import overlay, wheel
 from brickyard.local.kernel.context import NotebookContext
 from brickyard.local.kernel.control import Cancelled, CellFailed, NotebookExit
 from brickyard.local.kernel.dbutils import DbUtils, JobUtils, NotebookUtils, SecretUtils, TaskValues
@@ -22,19 +25,21 @@ from brickyard.local.kernel.notebook import Kernel
 from brickyard.local.kernel.places import Places
 from brickyard.local.kernel.python import failure, run_program
 from brickyard.local.kernel.record import MAX_RESULT, JsonObject, Recorder, stream
-from brickyard.local.kernel.server import Server
+from brickyard.local.kernel.server import Server, ServerRefused
 from brickyard.local.kernel.widgets import Widgets
 from brickyard.local.pipelines.order import read_order
 
 if TYPE_CHECKING:
     from brickyard.local.kernel.spark import Session
 
+INSTALL_SECONDS = 1800.0
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the process is to run: `kind` is notebook, python, sql or pipeline; parameters are a mapping or a list.
+    """What the process is to run: `kind` is notebook, python, wheel, sql or pipeline; parameters are a mapping or a list.
 
-    *update* is the order of a pipeline's update, empty for all else.
+    *update* is the order of a pipeline's update, *entry* the package and entry point of a wheel, both empty for all else.
     """
 
     kind: str
@@ -45,6 +50,8 @@ class Task:
     workspace: Path
     tags: Mapping[str, str]
     update: Mapping[str, object]
+    entry: tuple[str, ...]
+    libraries: bool
 
 
 def run(order: Mapping[str, object]) -> int:
@@ -56,15 +63,18 @@ def run(order: Mapping[str, object]) -> int:
     sys.stdout, sys.stderr = stream(recorder, 1), stream(recorder, 2)
     signal.signal(signal.SIGTERM, _cancel)
     spark = SparkDoor(Server(os.environ["DATABRICKS_HOST"], os.environ["DATABRICKS_TOKEN"]))
-    result = _result(_read_task(order["task"]), folder, recorder, spark)
+    result = _result(order, folder, recorder, spark)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     recorder.finish(result)
     spark.close()
     return 0 if result["status"] == "SUCCESS" else 1
 
 
-def _result(task: Task, folder: Path, recorder: Recorder, spark: SparkDoor) -> JsonObject:
+def _result(order: Mapping[str, object], folder: Path, recorder: Recorder, spark: SparkDoor) -> JsonObject:
     try:
+        task = _read_task(order["task"])
+        if task.libraries:
+            _lay_libraries(order, spark.server)
         _run_task(task, folder, recorder, spark)
         return {"status": "SUCCESS"}
     except NotebookExit as leaving:
@@ -74,8 +84,21 @@ def _result(task: Task, folder: Path, recorder: Recorder, spark: SparkDoor) -> J
         return {"status": "FAILED", "error": error.headline, "trace": error.trace}
     except Cancelled:
         return {"status": "CANCELED"}
-    except Exception as error:  # noqa: BLE001 - what fails outside of a cell (no engine, a broken file) is told as well
+    except ServerRefused as error:
+        return {"status": "FAILED", "error": str(error), "trace": traceback.format_exc(), "code": error.error_code}
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - what fails outside of a cell (no engine, a broken file) is told as well
         return {"status": "FAILED", "error": str(error) or type(error).__name__, "trace": traceback.format_exc()}
+
+
+def _lay_libraries(order: Mapping[str, object], server: Server) -> None:
+    """Import from the environment of the task; in a new interpreter when this one cannot forget what it replaces."""
+    given = order.get("site")
+    site = Path(str(given or server.post("/api/local/runs/environment", {}, INSTALL_SECONDS)["site"]))
+    if given is None and overlay.needs_fresh(site):
+        overlay.restart({**order, "site": str(site)})
+    overlay.enter(site)
+    with outside_doctests():
+        importlib.import_module("brickyard.local.kernel.spark")  # there already, but in a new interpreter
 
 
 def _run_task(task: Task, folder: Path, recorder: Recorder, spark: SparkDoor) -> None:
@@ -90,7 +113,10 @@ def _run_task(task: Task, folder: Path, recorder: Recorder, spark: SparkDoor) ->
         SecretUtils(server, recorder.conceal),
     )
     kernel = Kernel(server, recorder, dbutils, fill(dbutils, recorder, spark), spark)
-    _enter_folder(task, places)
+    if task.kind == "wheel":
+        os.chdir(places.scratch)
+    else:
+        _enter_folder(task, places)
     mount(places)
     if task.update:
         from brickyard.local.pipelines import process as pipeline
@@ -98,6 +124,8 @@ def _run_task(task: Task, folder: Path, recorder: Recorder, spark: SparkDoor) ->
         pipeline.run(read_order(task.update), kernel, spark, task.workspace)
     elif task.kind == "python":
         _run_file(task, kernel)
+    elif task.kind == "wheel":
+        _run_wheel(task, kernel, spark)
     else:
         kernel.run(task.path)
 
@@ -162,6 +190,31 @@ def _run_file(task: Task, kernel: Kernel) -> None:
         raise failure(error, str(local), lambda line: _line(task.path, line)) from None
 
 
+def _run_wheel(task: Task, kernel: Kernel, spark: SparkDoor) -> None:
+    """Call the entry point of a wheel as its command would be, Spark's session at hand when it is asked for."""
+    from brickyard.local.kernel.spark import on_demand
+
+    package, entry_point = task.entry
+    on_demand(spark, kernel.namespace["spark"])
+    sys.argv = [entry_point, *task.arguments]
+    try:
+        wheel.find(package, entry_point)()
+    except SystemExit as leaving:
+        if leaving.code not in (None, 0):
+            raise failure(leaving, "", lambda line: f"{package}, {entry_point}") from None
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a program may raise anything; it is reported
+        place = _last_place(error) or f"{package}, {entry_point}"
+        raise failure(error, "", lambda line: place) from None
+
+
+def _last_place(error: BaseException) -> str:
+    """The innermost file and line outside of the interpreter's own libraries."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "/brickyard/local/kernel/" not in f.filename]
+    if not frames:
+        return ""
+    return f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}"
+
+
 def _line(path: str, line: int | None) -> str:
     return f"{path}, line {line}" if line else path
 
@@ -183,6 +236,8 @@ def _read_task(value: object) -> Task:
         Path(str(given["workspace"])),
         _texts(given.get("tags")),
         given.get("update") or {},
+        tuple(map(str, given.get("entry") or ())),
+        given.get("libraries") is True,
     )
 
 

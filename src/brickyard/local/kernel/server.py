@@ -35,16 +35,18 @@ class Server:
         """GET a JSON object."""
         return _object(self._send("GET", f"{route}?{urlencode(query)}", None)[1])
 
-    def post(self, route: str, body: Mapping[str, object]) -> dict[str, object]:
-        """POST a JSON object and return the JSON answer."""
-        return _object(self._send("POST", route, json.dumps(body).encode())[1])
+    def post(self, route: str, body: Mapping[str, object], timeout: float = TIMEOUT_SECONDS) -> dict[str, object]:
+        """POST a JSON object and return the JSON answer; *timeout* in seconds."""
+        return _object(self._send("POST", route, json.dumps(body).encode(), timeout)[1])
 
     def download(self, route: str, **query: object) -> tuple[Mapping[str, str], bytes]:
         """GET bytes, with the headers of the answer (names in lower case)."""
         return self._send("GET", f"{route}?{urlencode(query)}", None)
 
-    def _send(self, method: str, path: str, body: bytes | None) -> tuple[Mapping[str, str], bytes]:
-        connection = http.client.HTTPConnection(urlsplit(self.host).netloc, timeout=TIMEOUT_SECONDS)
+    def _send(
+        self, method: str, path: str, body: bytes | None, timeout: float = TIMEOUT_SECONDS
+    ) -> tuple[Mapping[str, str], bytes]:
+        connection = http.client.HTTPConnection(urlsplit(self.host).netloc, timeout=timeout)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         try:
             connection.request(method, path, body, headers)

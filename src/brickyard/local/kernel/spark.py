@@ -14,7 +14,7 @@ import os
 import sys
 import types
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -52,6 +52,26 @@ def open_session(host: str, token: str, kind: type[S]) -> S:
     spark = kind(server)
     _install(spark)
     return spark
+
+
+def on_demand(opened: Callable[[], Any], stand_in: Any) -> None:
+    """Let code that asks Spark for its session, or imports `delta`, open one; until then *stand_in* is `delta`'s."""
+    from brickyard.local.kernel import delta_tables
+
+    found = session.SparkSession.__dict__["getActiveSession"]
+
+    def first(cls: Any) -> Any:
+        _put_method("getActiveSession", found)
+        opened()
+        return cls.getActiveSession()
+
+    _put_method("getActiveSession", classmethod(first))
+    os.environ["SPARK_REMOTE"] = "sc://on-demand"  # a builder wants an address before it asks for the session
+    _publish(stand_in, delta_tables)
+
+
+def _put_method(name: str, method: object) -> None:
+    setattr(session.SparkSession, name, method)
 
 
 class _Workspace:
@@ -386,7 +406,7 @@ def _install(spark: Session) -> None:
     _publish(spark, delta_tables)
 
 
-def _publish(spark: Session, module: types.ModuleType) -> None:
+def _publish(spark: Any, module: types.ModuleType) -> None:
     package = types.ModuleType("delta")
     setattr(package, "tables", module)  # noqa: B010 - a module's attribute, unknown to the checker
     setattr(package, "DeltaTable", module.DeltaTable)  # noqa: B010

@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,8 @@ _PRELOADED = (
     "brickyard.local.kernel.delta_tables",
     "brickyard.local.kernel.process",
 )
+_IN_IDLE_TIME = ("pydantic", "databricks.sdk")  # what many tasks import, and the first task need not wait for
+_IDLE_SECONDS = 0.2
 
 
 @dataclass(slots=True)
@@ -52,6 +54,7 @@ class Zygote:
         self._children: dict[int, Child] = {}
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
+        self._to_load = list(_IN_IDLE_TIME)
         os.set_blocking(self._wake_write, False)
 
     def serve(self) -> Callable[[], int] | None:
@@ -61,7 +64,10 @@ class Zygote:
         self._selector.register(self._commands, selectors.EVENT_READ)
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         while True:
-            for key, _ in self._selector.select(self._patience()):
+            news = self._selector.select(self._patience())
+            if not news and not self._children and self._to_load:
+                _load([self._to_load.pop(0)])
+            for key, _ in news:
                 if key.fd == self._wake_read:
                     os.read(self._wake_read, 4096)
                     continue
@@ -111,6 +117,8 @@ class Zygote:
 
     def _patience(self) -> float | None:
         limits = [child.kill_at for child in self._children.values() if child.kill_at is not None]
+        if self._to_load and not self._children:
+            return _IDLE_SECONDS
         return max(0.0, min(limits) - time.monotonic()) if limits else None
 
     def _kill_overdue(self) -> None:
@@ -172,10 +180,10 @@ def _work(order: dict[str, object]) -> int:
     return process.run(order)
 
 
-def _preload() -> None:
+def _load(names: Sequence[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name in _PRELOADED:
+        for name in names:
             importlib.import_module(name)
     gc.collect()
     gc.freeze()  # children share these pages and never search them again
@@ -185,7 +193,7 @@ def main() -> int:
     """Serve on own copies of the standard pipes, so that a print of an import cannot spoil the protocol."""
     commands, events = os.dup(0), os.dup(1)
     os.dup2(2, 1)
-    _preload()
+    _load(_PRELOADED)
     work = Zygote(commands, events).serve()
     return work() if work is not None else 0
 

@@ -17,9 +17,14 @@ from brickyard.local.runs.processes import Order, Processes, scrubbed
 from brickyard.local.runs.store import Store
 
 RUNTIME_VERSION = "17.3"
-OVERRIDES = ("notebook_params", "python_params", "sql_params", "job_parameters", "only")
+OVERRIDES = ("notebook_params", "python_params", "python_named_params", "sql_params", "job_parameters", "only")
 _RUN_TOKEN_SECONDS = 48 * 3600.0
-_KINDS = {TaskKind.NOTEBOOK: "notebook", TaskKind.PYTHON: "python", TaskKind.SQL: "sql"}
+_KINDS = {
+    TaskKind.NOTEBOOK: "notebook",
+    TaskKind.PYTHON: "python",
+    TaskKind.WHEEL: "wheel",
+    TaskKind.SQL: "sql",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +118,23 @@ class Launcher:
         return {"dbfs": str(self.surfaces.home / "dbfs"), "workspace": str(self.files.root)}
 
     def _begin_process(self, run: Run, task: TaskSpec, attempt: Attempt) -> Attempt:
+        if task.kind is TaskKind.WHEEL:
+            return self._begin_work(run, task, attempt, {"path": "/", "entry": _entry(attempt.resolved)}, None)
         path, wanted = _source_of(task.kind, attempt.resolved)
         entry = self.files.find(path)
         if entry is None or (entry.kind is not wanted and task.kind is not TaskKind.SQL):
             return _over(attempt, Outcome.FAILED, _no_access(path, wanted), "RESOURCE_NOT_FOUND", Life.INTERNAL_ERROR)
+        return self._begin_work(run, task, attempt, {"path": path}, entry)
+
+    def _begin_work(self, run: Run, task: TaskSpec, attempt: Attempt, what: JsonObject, entry: Entry | None) -> Attempt:
         folder = self.folder(attempt.task_run_id)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         work = {
             "kind": _KINDS[task.kind],
-            "path": path,
+            **what,
             **_parameters_of(attempt.resolved),
             **self._roots(),
+            "libraries": bool(task.libraries),
             "tags": _tags(run, attempt, entry, self.surfaces.host),
         }
         environment = self._environment(run, attempt, folder)
@@ -143,7 +154,11 @@ class Launcher:
         }
 
 
-def _tags(run: Run, attempt: Attempt, entry: Entry, host: str) -> JsonObject:
+def _entry(body: JsonObject) -> list[str]:
+    return [field_text(body, "package_name"), field_text(body, "entry_point")]
+
+
+def _tags(run: Run, attempt: Attempt, entry: Entry | None, host: str) -> JsonObject:
     """What a notebook's context says of its run."""
     return {
         "user": run.run_as,
@@ -152,7 +167,7 @@ def _tags(run: Run, attempt: Attempt, entry: Entry, host: str) -> JsonObject:
         "multitaskParentRunId": str(run.run_id),
         "runId": str(attempt.task_run_id),
         "taskKey": attempt.task_key,
-        "notebookId": str(entry.object_id),
+        **({} if entry is None else {"notebookId": str(entry.object_id)}),
         "browserHostName": host.removeprefix("http://"),
     }
 
@@ -168,6 +183,8 @@ def _source_of(kind: TaskKind, body: JsonObject) -> tuple[str, Kind]:
 
 
 def _parameters_of(body: JsonObject) -> JsonObject:
+    if body.get("named_parameters"):
+        return {"arguments": [f"--{name}={value}" for name, value in field_object(body, "named_parameters").items()]}
     given = body.get("base_parameters", body.get("parameters"))
     return {"arguments": given} if isinstance(given, list) else {"parameters": given or {}}
 

@@ -77,6 +77,7 @@ class TaskKind(StrEnum):
 
     NOTEBOOK = "notebook_task"
     PYTHON = "spark_python_task"
+    WHEEL = "python_wheel_task"
     SQL = "sql_task"
     CONDITION = "condition_task"
     RUN_JOB = "run_job_task"
@@ -86,7 +87,7 @@ class TaskKind(StrEnum):
     @property
     def in_process(self) -> bool:
         """Whether an attempt is an own process."""
-        return self in (TaskKind.NOTEBOOK, TaskKind.PYTHON, TaskKind.SQL, TaskKind.UPDATE)
+        return self in (TaskKind.NOTEBOOK, TaskKind.PYTHON, TaskKind.WHEEL, TaskKind.SQL, TaskKind.UPDATE)
 
 
 class RunType(StrEnum):
@@ -116,7 +117,10 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """One task as it was asked for; `body` is the object under the field that `kind` names."""
+    """One task as it was asked for; `body` is the object under the field that `kind` names.
+
+    `libraries` are the wheels' paths and the requirements of its libraries and its environment.
+    """
 
     key: str
     kind: TaskKind
@@ -127,6 +131,7 @@ class TaskSpec:
     retry_wait_ms: int = 0
     retry_on_timeout: bool = False
     timeout_ms: int = 0
+    libraries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,14 @@ _TRACE_OF_DEATH = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a process says it ended; `status` is SUCCESS, FAILED or CANCELED."""
+    """How a process says it ended; `status` is SUCCESS, FAILED or CANCELED, `code` why it could not begin."""
 
     status: str
     result: str | None = None
     truncated: bool = False
     error: str | None = None
     trace: str | None = None
+    code: str = ""
 
 
 def read_result(folder: Path) -> Result | None:

@@ -63,11 +63,23 @@ def _effective(kind: TaskKind, body: JsonObject, run: Run, names: Mapping[str, s
             given = run.overrides if run.overrides.get("python_params") else body
             key = "python_params" if given is run.overrides else "parameters"
             return {"parameters": [_fill(value, names) for value in text_list(given, key)]}
+        case TaskKind.WHEEL:
+            return _wheel_parameters(body, run, job, names)
         case TaskKind.SQL:
             own = _text_object(body.get("parameters"))
             return {"parameters": {**own, **_text_object(run.overrides.get("sql_params")), **job}}
         case TaskKind.CONDITION | TaskKind.RUN_JOB | TaskKind.PIPELINE | TaskKind.UPDATE:
             return {}
+
+
+def _wheel_parameters(body: JsonObject, run: Run, job: Mapping[str, str], names: Mapping[str, str]) -> JsonObject:
+    """Positional parameters as they are; to named ones come those of run-now and the job parameters."""
+    given = _text_object(run.overrides.get("python_named_params"))
+    if not run.overrides.get("python_params") and ("named_parameters" in body or given):
+        named = {**_text_object(body.get("named_parameters")), **given, **job}
+        return {"named_parameters": {name: _fill(value, names) for name, value in named.items()}}
+    where, key = (run.overrides, "python_params") if run.overrides.get("python_params") else (body, "parameters")
+    return {"parameters": [_fill(value, names) for value in text_list(where, key)]}
 
 
 def _text_object(value: object) -> dict[str, str]:

@@ -16,6 +16,7 @@ from brickyard.local.runs.machine import Finish, Move, Retry, Settle, Start, Sto
 from brickyard.local.runs.model import Attempt, Change, Life, Outcome, Run, RunType, TaskSpec
 from brickyard.local.runs.processes import Exited, ProcessEvent, Started, signal_name
 from brickyard.local.runs.store import Store
+from brickyard.local.runs.wheels import CODE
 
 MAX_PROCESSES = 8
 DRIVER_LOST = "The driver was lost: the workspace stopped while the task ran."
@@ -233,7 +234,10 @@ class Scheduler:
         elif asked is not None:
             self._end(attempt, Life.TERMINATED, asked, "Timed out." if asked is Outcome.TIMEDOUT else "Run cancelled.")
         elif result is not None and result.status == "FAILED":
-            self._end(attempt, Life.TERMINATED, Outcome.FAILED, machine.WORKLOAD_FAILED, "RUN_EXECUTION_ERROR")
+            told = (
+                (result.error or "", CODE) if result.code == CODE else (machine.WORKLOAD_FAILED, "RUN_EXECUTION_ERROR")
+            )
+            self._end(attempt, Life.TERMINATED, Outcome.FAILED, *told)
         else:
             death = ASKED_TO_END if result is not None else _death(code)
             self._end(attempt, Life.INTERNAL_ERROR, Outcome.FAILED, death, "DRIVER_ERROR")

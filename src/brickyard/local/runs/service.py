@@ -13,6 +13,7 @@ from brickyard.local.api.errors import ApiError, denied, invalid
 from brickyard.local.api.routes import field_list, field_number, field_object, field_text
 from brickyard.local.api.tokens import Principal, Tokens
 from brickyard.local.files.workspace import Entry, WorkspaceFiles
+from brickyard.local.runs.environments import Environments
 from brickyard.local.runs.launch import OVERRIDES, Launcher, Surfaces
 from brickyard.local.runs.model import (
     Attempt,
@@ -31,6 +32,7 @@ from brickyard.local.runs.processes import Processes, ProcessEvent
 from brickyard.local.runs.schedule import Clockwork
 from brickyard.local.runs.scheduler import Scheduler
 from brickyard.local.runs.settings import (
+    check_environments,
     check_job,
     normalize,
     parameter_defaults,
@@ -60,6 +62,7 @@ class Runs:
         self._scheduler = Scheduler(self.store, launcher, now_ms)
         self._clockwork = Clockwork(self.store.jobs, self._fire)
         self.refresh: Refresh | None = None
+        self.environments = Environments(surfaces.home, files, surfaces.environment)
 
     def listen(self, on_change: Callable[[Change], None]) -> None:
         """Have *on_change* told of every job that changes and every attempt and run that ends, at least once, in order.
@@ -150,6 +153,7 @@ class Runs:
         tasks = read_tasks(settings)
         if not tasks:
             raise invalid("At least one task is required.")
+        check_environments(settings)
         refuse_updates(tasks)
         with self.store.transaction():
             known = self.store.submission("submit", token) if token else None
@@ -288,6 +292,9 @@ class Runs:
         if attempt is None:
             return Origin()
         run = self.run(attempt.run_id)
+        if run.run_type is RunType.UPDATE:
+            order = run.tasks[0].body
+            return Origin(pipeline_id=str(order["pipeline_id"]), update_id=str(order["update_id"]))
         path = attempt.resolved.get("notebook_path")
         entry = self.files.find(path) if isinstance(path, str) else None
         return Origin(
@@ -308,6 +315,12 @@ class Runs:
             raise denied("Only a running task may ask for this.")
         return attempt
 
+    def environment(self, principal: Principal) -> Path:
+        """The modules of the libraries of the calling task, made when missing."""
+        attempt = self.caller(principal)
+        task = self.run(attempt.run_id).task(attempt.task_key)
+        return self.environments.site(task.libraries, principal)
+
     def source(self, path: str) -> tuple[Entry, bytes]:
         """A notebook and its bytes as they are stored, or RESOURCE_DOES_NOT_EXIST."""
         entry = self.files.status(path)
@@ -321,6 +334,7 @@ class Runs:
 def _checked(settings: JsonObject) -> JsonObject:
     settings = {"name": "Untitled", "format": "MULTI_TASK", "max_concurrent_runs": 1, **normalize(settings, "main")}
     check_job(settings)
+    check_environments(settings)
     refuse_updates(read_tasks(settings))
     return settings
 

@@ -19,7 +19,7 @@ _ENUM = "must be one of"
 _ELSEWHERE = (
     "ai_runtime_task", "alert_task", "clean_rooms_notebook_task", "dashboard_task", "dbt_cloud_task",
     "dbt_platform_task", "dbt_task", "for_each_task", "gen_ai_compute_task", "power_bi_task",
-    "python_operator_task", "python_wheel_task", "spark_jar_task", "spark_submit_task",
+    "python_operator_task", "spark_jar_task", "spark_submit_task",
 )  # fmt: skip
 _TASK_FIELDS = (*TaskKind, *_ELSEWHERE)
 CONDITION_OPERATORS = (
@@ -45,7 +45,8 @@ def read_tasks(settings: Mapping[str, object]) -> tuple[TaskSpec, ...]:
     objects = field_objects(settings, "tasks")
     if len(objects) > MAX_TASKS:
         raise invalid(f"A job may have at most {MAX_TASKS} tasks.")
-    tasks = tuple(_read_task(task) for task in objects)
+    environments = _environments(settings)
+    tasks = tuple(_read_task(task, environments) for task in objects)
     _check_graph(tasks)
     return tasks
 
@@ -61,6 +62,15 @@ def check_job(settings: Mapping[str, object]) -> None:
     names = [field_text(p, "name") for p in field_objects(settings, "parameters")]
     if len(names) != len(set(names)):
         raise invalid("Job parameters must have different names.")
+
+
+def check_environments(settings: Mapping[str, object]) -> None:
+    """Check that every environment that a task names is there."""
+    known = _environments(settings)
+    for task in field_objects(settings, "tasks"):
+        key = field_text(task, "environment_key", "")
+        if key and key not in known:
+            raise invalid(f"Task {field_text(task, 'task_key')} names the environment {key}, which is not defined.")
 
 
 def refuse_updates(tasks: Sequence[TaskSpec]) -> None:
@@ -92,7 +102,28 @@ def parameter_defaults(settings: Mapping[str, object]) -> dict[str, str]:
     return {field_text(p, "name"): str(p.get("default", "")) for p in field_objects(settings, "parameters")}
 
 
-def _read_task(task: JsonObject) -> TaskSpec:
+def _environments(settings: Mapping[str, object]) -> dict[str, list[str]]:
+    """The dependencies of each environment by its key."""
+    return {
+        field_text(one, "environment_key"): text_list(field_object(one, "spec"), "dependencies")
+        for one in field_objects(settings, "environments")
+    }
+
+
+def _libraries(task: JsonObject, environments: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """What the task's libraries and its environment add to Python; JARs and their like mean nothing here."""
+    lines = list(environments.get(field_text(task, "environment_key", ""), ()))
+    for library in field_objects(task, "libraries"):
+        if "whl" in library:
+            lines.append(field_text(library, "whl"))
+        if "requirements" in library:
+            lines.append(f"-r {field_text(library, 'requirements')}")
+        if "pypi" in library:
+            lines.append(field_text(field_object(library, "pypi"), "package"))
+    return tuple(lines)
+
+
+def _read_task(task: JsonObject, environments: Mapping[str, list[str]]) -> TaskSpec:
     key = field_text(task, "task_key")
     if not _KEY.match(key):
         raise invalid(f"Invalid task_key {key!r}: use letters, digits, - and _, at most 100 of them.")
@@ -109,6 +140,7 @@ def _read_task(task: JsonObject) -> TaskSpec:
         field_number(task, "min_retry_interval_millis", 0),
         task.get("retry_on_timeout") is True,
         field_number(task, "timeout_seconds", 0) * 1000,
+        _libraries(task, environments),
     )
 
 
@@ -145,6 +177,13 @@ def _workspace_file(body: JsonObject, path_field: str) -> None:
     field_object(body, "base_parameters")
 
 
+def _wheel(body: JsonObject) -> None:
+    field_text(body, "package_name")
+    field_text(body, "entry_point")
+    if field_list(body, "parameters") and field_object(body, "named_parameters"):
+        raise invalid("python_wheel_task takes parameters or named_parameters, not both.")
+
+
 def _sql_file(body: JsonObject) -> None:
     if "file" not in body:
         raise ApiError(501, "NOT_IMPLEMENTED", "sql_task runs files here; query, alert and dashboard are not served.")
@@ -162,6 +201,7 @@ def _condition(body: JsonObject) -> None:
 _CHECKERS: Mapping[TaskKind, Callable[[JsonObject], object]] = {
     TaskKind.NOTEBOOK: partial(_workspace_file, path_field="notebook_path"),
     TaskKind.PYTHON: partial(_workspace_file, path_field="python_file"),
+    TaskKind.WHEEL: _wheel,
     TaskKind.SQL: _sql_file,
     TaskKind.CONDITION: _condition,
     TaskKind.RUN_JOB: partial(field_number, name="job_id"),

@@ -208,6 +208,11 @@ class Store:
         rows = self._db.rows("SELECT * FROM attempts WHERE run_id = ? ORDER BY task_run_id", (run_id,))
         return [_attempt(row) for row in rows]
 
+    def starter(self, run_id: int) -> Attempt | None:
+        """The attempt whose task started a run: one that runs a job or a pipeline."""
+        row = self._db.row("SELECT * FROM attempts WHERE child = ?", (run_id,))
+        return None if row is None else _attempt(row)
+
     def latest(self, run_id: int) -> dict[str, Attempt]:
         """The latest attempt of every task of a run."""
         return {attempt.task_key: attempt for attempt in self.attempts(run_id)}

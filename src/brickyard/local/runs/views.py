@@ -146,7 +146,7 @@ def output_view(run: Run, attempt: Attempt, folder: Path, links: Links) -> JsonO
     view: JsonObject = {"metadata": task_run_view(run, attempt, links)}
     if kind is TaskKind.RUN_JOB:
         return {**view, "run_job_output": {"run_id": attempt.child}}
-    if kind is TaskKind.PYTHON:
+    if kind in (TaskKind.PYTHON, TaskKind.WHEEL):
         logs, cut = output.read_log(folder)
         view |= {"logs": logs, "logs_truncated": cut}
     if attempt.outcome is not None and attempt.outcome is not Outcome.SUCCESS:
@@ -210,6 +210,7 @@ def _resolved(kind: TaskKind, body: JsonObject) -> JsonObject:
     names = {
         TaskKind.NOTEBOOK: ("base_parameters",),
         TaskKind.PYTHON: ("parameters",),
+        TaskKind.WHEEL: ("parameters", "named_parameters"),
         TaskKind.SQL: ("parameters",),
         TaskKind.CONDITION: ("left", "right"),
         TaskKind.RUN_JOB: ("job_parameters", "parameters"),
