@@ -54,11 +54,11 @@ from brickyard.local.api.scim import Directory
 from brickyard.local.api.secrets import Secrets
 from brickyard.local.api.sharing import Sharing
 from brickyard.local.api.tokens import Principal, Tokens, write_private
-from brickyard.local.api.unity import Unity
+from brickyard.local.api.unity import Unity, metastore_id
 from brickyard.local.api.volumes import VolumeFiles
 from brickyard.local.api.warehouses import Warehouses
 from brickyard.local.catalog.model import AlreadyExists, CatalogError, DoesNotExist, Table
-from brickyard.local.catalog.store import CatalogStore
+from brickyard.local.catalog.store import SYSTEM, CatalogStore
 from brickyard.local.copies import relocate
 from brickyard.local.files.folder import Folder
 from brickyard.local.files.workspace import WorkspaceFiles
@@ -71,6 +71,9 @@ from brickyard.local.sharing.server import Server as SharingServer
 from brickyard.local.sharing.store import SharingStore
 from brickyard.local.sql import http
 from brickyard.local.sql.http import KernelSql
+from brickyard.local.system.journal import Journal
+from brickyard.local.system.model import Stamp
+from brickyard.local.system.record import Recorder
 
 if TYPE_CHECKING:
     from brickyard.local.sharing.views import Views
@@ -127,6 +130,7 @@ class Parts:
     delta_sharing: Sharing
     providers: Providers
     sharing_server: SharingServer
+    recorder: Recorder
 
     def routes(self) -> list[Route]:
         """Every route that is served."""
@@ -158,10 +162,14 @@ class Parts:
 
 
 class LazySql:
-    """The SQL service, made at its first use: a client that only wants REST does not wait for it."""
+    """The SQL service, made at its first use: a client that only wants REST does not wait for it.
 
-    def __init__(self, make: Callable[[], SqlService]) -> None:
+    *told* hears in a warehouse's words when it starts and stops.
+    """
+
+    def __init__(self, make: Callable[[], SqlService], told: Callable[[str], None]) -> None:
         self._make = make
+        self._told = told
         self._lock = threading.Lock()
         self._service: SqlService | None = None
 
@@ -169,15 +177,19 @@ class LazySql:
         """The service."""
         with self._lock:
             if self._service is None:
+                self._told("STARTING")
                 self._service = self._make()
+                self._told("RUNNING")
             return self._service
 
     def close(self) -> None:
         """End the engine, when it was ever started."""
         with self._lock:
             if self._service is not None:
+                self._told("STOPPING")
                 self._service.close()
                 self._service = None
+                self._told("STOPPED")
 
 
 def build(place: Place, stack: ExitStack) -> Parts:
@@ -188,21 +200,35 @@ def build(place: Place, stack: ExitStack) -> Parts:
     stack.callback(files.close)
     store = CatalogStore(place.home / CATALOG, owner=place.owner)
     stack.callback(store.close)
-    sql = LazySql(lambda: _sql_service(place, store, management))
+    stamp = Stamp(str(workspace_id), metastore_id(workspace_id))
+    journal = Journal(place.folder("tables") / "system", stamp)
+    stack.callback(journal.close)
+    default_warehouse = f"{workspace_id:016x}"
+    sql = LazySql(
+        lambda: _sql_service(place, store, management, journal),
+        lambda event: recorder.warehouse_events(default_warehouse, event),
+    )
     stack.callback(sql.close)
     unity_ = Unity(store, lambda statement, principal: _run_sql(sql(), statement, principal), workspace_id)
     sharing = SharingStore(store.database)
     rows = place.folder("settings")
     directory = Directory(tokens, Documents(rows / "identity.json"))
     management = Sharing(sharing, unity_, place.host, directory.groups_of)
-    houses = Warehouses(Documents(rows / "warehouses.json"), f"{workspace_id:016x}", place.owner, place.port)
     runs = Runs(Surfaces(place.host, place.home, os.environ), tokens, files)
+    recorder = Recorder(journal, Documents(rows / "told.json"), runs)
+    houses = Warehouses(Documents(rows / "warehouses.json"), default_warehouse, place.owner, place.port, recorder)
+    runs.environments.volume = partial(_volume_folder, unity_)
     pipelines_ = Pipelines(
         place.folder("pipelines"), runs, lambda text, who: _run_sql(sql(), text, who), partial(_known_table, store)
     )
     stack.callback(pipelines_.close)
+    pipelines_.on_change = recorder.pipeline
+    runs.listen(recorder.updates(pipelines_))
     statements_ = Statements(sql, houses, place.host, runs.origin)
     stack.callback(statements_.close)
+    recorder.place(place.home.name, place.host, store.catalog(SYSTEM).created_at, clusters.node_type())
+    recorder.warehouse(houses.get(default_warehouse))
+    journal.start()
     return Parts(
         tokens=tokens,
         control=Control(Faults(), RequestLog()),
@@ -224,7 +250,8 @@ def build(place: Place, stack: ExitStack) -> Parts:
         sharing=sharing,
         delta_sharing=management,
         providers=Providers(management, Seal(place.home / "providers.key")),
-        sharing_server=_sharing_server(place, management, sql),
+        sharing_server=_sharing_server(place, management, sql, journal),
+        recorder=recorder,
     )
 
 
@@ -252,10 +279,10 @@ def _sql_refusal(error: SqlError) -> ApiError:
     return ApiError(400, "INVALID_PARAMETER_VALUE", str(error))
 
 
-def _sql_service(place: Place, store: CatalogStore, management: Sharing) -> SqlService:
+def _sql_service(place: Place, store: CatalogStore, management: Sharing, journal: Journal) -> SqlService:
     from brickyard.local.sql.service import SqlService
 
-    return SqlService(place.home, store, ask=_ask(management))
+    return SqlService(place.home, store, ask=_ask(management), journal=journal)
 
 
 def _ask(management: Sharing) -> Ask:
@@ -278,7 +305,7 @@ def _ask(management: Sharing) -> Ask:
 _STATES = (("DOES_NOT_EXIST", "42704"), ("ALREADY_EXISTS", "42710"), ("PERMISSION", "42501"))
 
 
-def _sharing_server(place: Place, sharing: Sharing, sql: LazySql) -> SharingServer:
+def _sharing_server(place: Place, sharing: Sharing, sql: LazySql, journal: Journal) -> SharingServer:
     store = sharing.unity.store
 
     @cache
@@ -294,7 +321,7 @@ def _sharing_server(place: Place, sharing: Sharing, sql: LazySql) -> SharingServ
         check=lambda share, one: sharing.shareable(share).check_source(one),
         links=links(place.home),
         views=views,
-        audit=lambda row: sql().shop.journal.add("access.audit", [row]),
+        audit=lambda row: journal.add("access.audit", [row]),
     )
 
 

@@ -142,6 +142,7 @@ class LocalWorkspace:
             port=self._port,
             headers=parts.identity.headers(),
             translate=translate,
+            observe=parts.recorder.answered,
         )
 
 

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 import anyio
@@ -25,6 +26,7 @@ from brickyard.local.api.paging import page_token
 from brickyard.local.api.routes import Answer, Call, Match, RouteTable, json_response
 from brickyard.local.api.security import authenticate, check_host, check_origin
 from brickyard.local.api.tokens import Principal, Tokens
+from brickyard.local.system.actions import Request as Answered
 
 log = logging.getLogger(__name__)
 ErrorTranslation = Callable[[Exception], ApiError | None]
@@ -44,6 +46,7 @@ class App:
     port: int
     headers: Mapping[str, str] = field(default_factory=dict)
     translate: ErrorTranslation = lambda error: None
+    observe: Callable[[Answered], None] = lambda answered: None
     _limiter: anyio.CapacityLimiter | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,12 +60,32 @@ class App:
         taken = self.faults.take(exchange.operation, exchange.text) if exchange.call else ()
         await anyio.sleep(sum(f.seconds for f in taken if f.kind == "delay"))
         response = await self._answer(exchange, next((f for f in taken if f.kind in fault_plan.ANSWERING), None))
+        self._tell(exchange, response)
         dropped = any(f.kind == "drop_reply" for f in taken)
         self.requests.add(exchange.record(0 if dropped else response.status_code))
         if dropped:
             await _drop(receive, send)
         else:
             await response(scope, receive, send)
+
+    def _tell(self, exchange: Exchange, response: Response) -> None:
+        """Tell who observes of a request that reached its route."""
+        if call := exchange.call:
+            answered = Answered(
+                operation=exchange.operation,
+                method=call.method,
+                path=call.path,
+                params=call.params,
+                query=call.query,
+                body=call.raw,
+                principal=call.principal.name,
+                peer=call.peer,
+                user_agent=call.headers.get("user-agent", ""),
+                status=response.status_code,
+                answer=bytes(response.body) if type(response) is Response else b"",
+                at=datetime.now(UTC),
+            )
+            self.observe(answered)
 
     async def _read(self, scope: Scope, receive: Receive) -> Exchange:
         request = HttpRequest(scope, receive)

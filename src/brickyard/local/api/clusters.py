@@ -80,7 +80,7 @@ def spark_versions(clusters: Clusters, call: Call) -> Answer:
 )
 def node_types(clusters: Clusters, call: Call) -> Answer:
     """List the one node type: this machine."""
-    return {"node_types": [_node_type()]}
+    return {"node_types": [node_type()]}
 
 
 @router.on("GET", "/api/2.1/clusters/list-zones", "/api/2.0/clusters/list-zones", operation="clusters.list_zones")
@@ -108,7 +108,8 @@ def _known(cluster_id: str) -> None:
         raise ApiError(400, "INVALID_PARAMETER_VALUE", f"Cluster {cluster_id} does not exist")
 
 
-def _node_type() -> JsonObject:
+def node_type() -> JsonObject:
+    """The one node type, this machine, as the Clusters API describes it."""
     cores = float(os.cpu_count() or 1)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
     return {

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from brickyard.local.sql.model import Parameter, SqlSession
 
 LINK_SECONDS = 900
+_DRIVERS = ("databricks-sdk-", "pydatabrickssqlconnector", "databrickssql")
 _FORMATS = ("JSON_ARRAY", "ARROW_STREAM", "CSV")
 _DISPOSITIONS = ("INLINE", "EXTERNAL_LINKS", "INLINE_OR_EXTERNAL_LINKS")
 _SECONDS = re.compile(r"(\d{1,3})s")
@@ -110,6 +111,7 @@ def _order(statements: Statements, call: Call) -> Order:
     session = _session_of(statements, call.principal, body)
     if call.principal.run is not None:
         session.origin = statements.origin(call.principal.run)
+    session.origin = replace(session.origin, **_client(call.headers.get("user-agent", "")))
     warehouse_id = field_text(
         body, "warehouse_id", statements.warehouses.default_id if body.get("session_id") else None
     )
@@ -127,6 +129,14 @@ def _order(statements: Statements, call: Call) -> Order:
         wait_seconds=wait,
         cancel_on_timeout=bool(wait) and field_text(body, "on_wait_timeout", "CONTINUE") == "CANCEL",
     )
+
+
+def _client(user_agent: str) -> dict[str, str | None]:
+    """The application and the driver that a user agent names: its first product, and the Databricks library in it."""
+    products = [word for word in user_agent.split() if "/" in word]
+    known = [product for product in products if not product.startswith("unknown/")]
+    driver = next((product for product in products if product.lower().startswith(_DRIVERS)), None)
+    return {"client_application": known[0] if known else None, "client_driver": driver}
 
 
 def _disposition(body: JsonObject) -> str:

@@ -33,6 +33,11 @@ _CONTAINERS = (Kind.METASTORE, Kind.CATALOG, Kind.SCHEMA)
 _ONLY_THROUGH = ("USE_CATALOG", "USE_SCHEMA")  # they open the way to an object and show nothing of it
 
 
+def metastore_id(workspace_id: int) -> str:
+    """The identifier of the metastore of a workspace."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"metastore-{workspace_id}"))
+
+
 @dataclass(frozen=True, slots=True)
 class Unity:
     """The catalog as REST serves it; what touches files is done by the SQL of the workspace."""
@@ -44,7 +49,7 @@ class Unity:
     @property
     def metastore_id(self) -> str:
         """The identifier of the metastore."""
-        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"metastore-{self.workspace_id}"))
+        return metastore_id(self.workspace_id)
 
     def visible(self, rows: Iterable[S], principal: Principal) -> list[S]:
         """The objects that a principal may know of."""

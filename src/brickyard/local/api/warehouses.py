@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from brickyard.local.api.documents import Documents
 from brickyard.local.api.errors import exists, invalid, missing
@@ -23,6 +24,7 @@ _SETTINGS = (
     "channel",
     "instance_profile_arn",
 )
+_WAYS = {"RUNNING": ("STARTING", "RUNNING"), "STOPPED": ("STOPPING", "STOPPED")}
 _DEFAULTS: JsonObject = {
     "name": "Local warehouse",
     "cluster_size": "2X-Small",
@@ -36,6 +38,28 @@ _DEFAULTS: JsonObject = {
 }
 
 
+class Watcher(Protocol):
+    """Who is told what becomes of warehouses."""
+
+    def warehouse(self, warehouse: JsonObject, *, deleted: bool = False) -> None:
+        """A warehouse is as described, or is no more."""
+        ...
+
+    def warehouse_events(self, warehouse_id: str, *events: str) -> None:
+        """A warehouse went through these states just now."""
+        ...
+
+
+class Unwatched:
+    """Nobody is told."""
+
+    def warehouse(self, warehouse: JsonObject, *, deleted: bool = False) -> None:
+        """Pass over it."""
+
+    def warehouse_events(self, warehouse_id: str, *events: str) -> None:
+        """Pass over them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Warehouses:
     """The warehouses of a workspace; `default_id` names the one that cannot be stopped or deleted."""
@@ -44,6 +68,7 @@ class Warehouses:
     default_id: str
     owner: str
     port: int
+    watcher: Watcher = field(default_factory=Unwatched)
 
     def get(self, warehouse_id: str) -> JsonObject:
         """Describe a warehouse, or RESOURCE_DOES_NOT_EXIST."""
@@ -70,10 +95,12 @@ class Warehouses:
 
     def set_state(self, warehouse_id: str, state: str) -> None:
         """Start or stop a warehouse; the default one stays as it is."""
-        self.get(warehouse_id)
+        before = self.get(warehouse_id)["state"]
         if warehouse_id != self.default_id:
             with self.rows.changing() as rows:
                 rows[warehouse_id]["state"] = state
+            if state != before:
+                self.watcher.warehouse_events(warehouse_id, *_WAYS[state])
 
     def _info(self, warehouse_id: str, row: JsonObject) -> JsonObject:
         path = f"/sql/1.0/warehouses/{warehouse_id}"
@@ -108,6 +135,8 @@ def create(warehouses: Warehouses, call: Call) -> Answer:
         if any(w["name"] == name for w in warehouses.all()):
             raise exists(f"SQL warehouse with name `{name}` already exists")
         rows[warehouse_id] = {**_DEFAULTS, **settings, "state": "RUNNING", "creator_name": call.principal.name}
+    warehouses.watcher.warehouse(warehouses.get(warehouse_id))
+    warehouses.watcher.warehouse_events(warehouse_id, *_WAYS["RUNNING"])
     return {"id": warehouse_id}
 
 
@@ -123,6 +152,7 @@ def edit(warehouses: Warehouses, call: Call) -> Answer:
     warehouse_id = _changeable(warehouses, call)
     with warehouses.rows.changing() as rows:
         rows[warehouse_id] |= _settings(call.body())
+    warehouses.watcher.warehouse(warehouses.get(warehouse_id))
     return {}
 
 
@@ -144,8 +174,11 @@ def stop(warehouses: Warehouses, call: Call) -> Answer:
 def delete(warehouses: Warehouses, call: Call) -> Answer:
     """Remove a warehouse."""
     warehouse_id = _changeable(warehouses, call)
+    warehouses.set_state(warehouse_id, "STOPPED")
+    gone = warehouses.get(warehouse_id)
     with warehouses.rows.changing() as rows:
         rows.pop(warehouse_id, None)
+    warehouses.watcher.warehouse(gone, deleted=True)
     return {}
 
 

@@ -28,6 +28,13 @@ RunSql = Callable[[str, Principal], "Result"]
 _CAUSES = ("API_CALL", "JOB_TASK", "USER_ACTION", "RETRY_ON_FAILURE", "SCHEMA_CHANGE", "SERVICE_UPGRADE")
 
 
+OnChange = Callable[[Pipeline, int, bool], None]  # the pipeline, when in ms since the epoch, whether it was deleted
+
+
+def _nobody(pipeline: Pipeline, at: int, deleted: bool) -> None:
+    """Tell nobody of a change."""
+
+
 class Pipelines:
     """The pipelines of one workspace; *run_sql* runs a statement with a principal's rights, *table* finds a table."""
 
@@ -37,6 +44,7 @@ class Pipelines:
         self.run_sql = run_sql
         self.table = table
         runs.refresh = self._start_for_task
+        self.on_change: OnChange = _nobody
 
     def close(self) -> None:
         """Close the file."""
@@ -56,6 +64,7 @@ class Pipelines:
                 self._tell(
                     pipeline, None, "create_pipeline", f"Pipeline '{pipeline.name}' created by {principal.name}."
                 )
+                self.on_change(pipeline, now, False)
         return pipeline
 
     def get(self, pipeline_id: str) -> Pipeline:
@@ -76,6 +85,7 @@ class Pipelines:
             self._check_name(edited, body)
             self.store.save_pipeline(edited)
             self._tell(edited, None, "user_action", f"User {principal.name} edited the pipeline settings.")
+            self.on_change(edited, edited.modified, False)
 
     def delete(self, pipeline_id: str, principal: Principal, *, cascade: bool) -> None:
         """Stop and forget a pipeline; *cascade* drops the tables that it made."""
@@ -83,7 +93,9 @@ class Pipelines:
         for name in self.store.datasets(pipeline_id) if cascade else ():
             quoted = ".".join(f"`{part}`" for part in name.split("."))
             self.run_sql(f"DROP TABLE IF EXISTS {quoted}", principal)
+        pipeline = self.get(pipeline_id)
         self.store.delete_pipeline(pipeline_id)
+        self.on_change(pipeline, max(now_ms(), pipeline.modified + 1), True)
 
     def _check_name(self, pipeline: Pipeline, body: Mapping[str, object]) -> None:
         others = (p for p in self.store.pipelines() if p.pipeline_id != pipeline.pipeline_id)

@@ -26,10 +26,7 @@ class Event:
 
 def row(event: Event, at: datetime, status: int, error: str | None) -> Row:
     """The audit row of an answered request."""
-    from brickyard.local.system.rows import ACCOUNT_ID  # brings the SQL parser, which a start does not wait for
-
     return {
-        "account_id": ACCOUNT_ID,
         "workspace_id": "0",
         "version": "2.0",
         "event_time": at,
@@ -40,7 +37,7 @@ def row(event: Event, at: datetime, status: int, error: str | None) -> Row:
         "service_name": "unityCatalog",
         "action_name": event.action,
         "request_id": str(uuid.uuid4()),
-        "request_params": list(_params(event).items()),
+        "request_params": dict(_params(event)),
         "response": {"status_code": status, "error_message": error, "result": _text(event.result)},
         "audit_level": "ACCOUNT_LEVEL",
         "event_id": str(uuid.uuid4()),

@@ -14,7 +14,7 @@ import pyarrow as pa
 from brickyard.dbsql.model import Kind, Reference, Statement
 from brickyard.kernel.clock import Clock
 from brickyard.local.catalog.model import CatalogError, Table
-from brickyard.local.catalog.store import CatalogStore
+from brickyard.local.catalog.store import SYSTEM, CatalogStore
 from brickyard.local.engines.model import EngineKey
 from brickyard.local.engines.sail import SailEngine
 from brickyard.local.sql import lateral
@@ -164,6 +164,8 @@ class Call:
             return self._at_path(reference, privilege)
         table = find_table(self.shop.store, self.session, literal_parts(reference))
         check_privilege(self.shop.store, self.session, table, privilege)
+        if table.catalog == SYSTEM:
+            self.shop.journal.flush(f"{table.schema}.{table.name}")
         return Target(table, data_path(table))
 
     def place(self, reference: Reference, privilege: str = "MODIFY") -> Path:

@@ -28,6 +28,9 @@ class Origin:
     statement_id: str | None = None
     warehouse_id: str | None = None
     client_application: str | None = None
+    client_driver: str | None = None
+    pipeline_id: str | None = None
+    update_id: str | None = None
 
 
 @dataclass(slots=True)

@@ -61,7 +61,7 @@ _QUERY_STARTS = frozenset(("SELECT", "WITH", "FROM", "VALUES", "TABLE"))
 class Renderer:
     """Renders one statement.
 
-    *describe* answers what an information schema's view holds, *flush* readies system tables, *probe* names the columns of
+    *describe* answers what an information schema's view holds, *flush* readies a system table, *probe* names the columns of
     engine SQL, *moment* gives an expression's time in milliseconds since the epoch.
     """
 
@@ -71,7 +71,7 @@ class Renderer:
     uses: Uses
     describe: Callable[[str, str], pa.Table]
     changes: Callable[[Table, Sequence[str]], pa.Table]
-    flush: Callable[[], None]
+    flush: Callable[[str], None]
     probe: Probe
     moment: Callable[[str], int | None]
 
@@ -105,7 +105,7 @@ class Renderer:
             return
         table = find_table(self.store, self.session, parts)
         if table.catalog == SYSTEM:
-            self.flush()
+            self.flush(f"{table.schema}.{table.name}")
         if reference.side is Side.READ:
             self._note(Use(table))
         path = data_path(table)

@@ -49,7 +49,9 @@ from brickyard.local.sql.places import Places
 from brickyard.local.sql.relations import Uses, literal_parts
 from brickyard.local.sql.types import result_of
 from brickyard.local.system.journal import Journal
+from brickyard.local.system.model import Stamp
 from brickyard.local.system.rows import Finished, audit_rows, history_row, lineage_rows
+from brickyard.local.system.tables import SystemTables
 from brickyard.notebooks.model import Span
 
 Handler = Callable[[Call], Result]
@@ -82,24 +84,28 @@ class SqlService:
         clock: Clock = system_clock,
         external: Sequence[Path] = (),
         ask: Ask = ask_nobody,
+        journal: Journal | None = None,
     ) -> None:
         places = Places(home, store, tuple(external))
         places.clear_scratch()
         engine = SailEngine(home / "logs" / "engine.log")
         engine.warm()
-        journal = Journal(store, home / "tables" / "system")
+        folder = home / "tables" / "system"
+        self._owns_journal = journal is None
+        journal = journal or Journal(folder, Stamp())
         self.shop = Workshop(store, places, engine, Ledger(store.database), journal, clock, ask)
         self._running: dict[str, _Running] = {}
-        journal.start()
+        journal.open(SystemTables(store, folder))
 
     def warm(self) -> None:
         """Start the engine in the background."""
         self.shop.engine.warm()
 
     def close(self) -> None:
-        """Write what is remembered and stop the engine."""
+        """Write what is remembered and stop the engine; a journal that was given is its owner's to close."""
         try:
-            self.shop.journal.close()
+            if self._owns_journal:
+                self.shop.journal.close()
         finally:
             self.shop.engine.close()
 
@@ -257,13 +263,26 @@ class _Work:
             raise
         finally:
             self.service._running.pop(self.id, None)
-        self._record(started, rows=result.table.num_rows if isinstance(result, Result) else None)
+        rows = result.table.num_rows if isinstance(result, Result) else None
+        self._record(started, rows=rows, prepared=isinstance(result, Prepared))
         return result
 
-    def _record(self, started: datetime, *, rows: int | None = None, error: str | None = None) -> None:
-        ended = self.shop.clock()
-        canceled = self.cancelled.is_set()
-        done = Finished(self.text, self.kind, self.session, self.uses, started, ended, self.id, rows, error, canceled)
+    def _record(
+        self, started: datetime, *, rows: int | None = None, error: str | None = None, prepared: bool = False
+    ) -> None:
+        done = Finished(
+            self.text,
+            self.kind,
+            self.session,
+            self.uses,
+            started,
+            self.shop.clock(),
+            self.id,
+            rows,
+            error,
+            self.cancelled.is_set(),
+            prepared,
+        )
         self.shop.journal.add("query.history", [history_row(done)])
         self.shop.journal.add("access.audit", list(audit_rows(done)))
         if error is None:

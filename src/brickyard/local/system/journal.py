@@ -1,116 +1,163 @@
-"""Rows for the system tables: kept in memory, written when somebody reads them, every few seconds and at the end."""
+"""Rows for the system tables on their way: in memory for seconds, in a file while SQL is not up, then in Delta tables.
+
+A client that only wants REST must not wait for the libraries that write tables, so this module needs none of them.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-import pyarrow as pa
-from deltalake import DeltaTable
-from ruamel.yaml import YAML
-
-from brickyard.local.catalog.model import DoesNotExist, Table
-from brickyard.local.catalog.store import SYSTEM, CatalogStore
-from brickyard.local.sql.delta import log as delta_log
-from brickyard.local.sql.delta import write
-from brickyard.local.sql.delta.log import Author, Change
-from brickyard.local.sql.delta.write import Layout
 from brickyard.local.sql.model import SqlError
-from brickyard.local.sql.types import columns_of, to_arrow, type_of_text
+from brickyard.local.system.model import Row, Stamp
 
 log = logging.getLogger(__name__)
-_ASSETS = Path(__file__).parent / "assets"
-_AUTHOR = Author("System user")
 _SECONDS = 5.0
-_COMPACT_EVERY = 50
-Row = Mapping[str, object]
+Source = Callable[[], Iterable[Row]]
+
+
+class Tables(Protocol):
+    """Where rows end."""
+
+    def append(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Add rows to a table, made when missing; raises SqlError."""
+
+    def put(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Have a table hold these rows and no others; raises SqlError."""
+
+    def complete(self) -> None:
+        """Make the tables that nobody has written."""
 
 
 class Journal:
-    """Collects rows of system tables and appends them to their Delta tables."""
+    """Collects rows of system tables, safe to use from any thread; what is not written when the process is killed is lost."""
 
-    def __init__(self, store: CatalogStore, folder: Path) -> None:
-        self._store = store
-        self._folder = folder
+    def __init__(self, folder: Path, stamp: Stamp) -> None:
+        self._file = folder / "waiting.jsonl"
+        self._stamp = stamp
         self._lock = threading.Lock()
-        self._writing = threading.Lock()
-        self._rows: dict[str, list[Row]] = defaultdict(list)
-        self._fields = {name: _fields(name) for name in names()}
+        self._writing = threading.RLock()
+        self._sources: dict[str, list[Source]] = defaultdict(list)
+        self._states: dict[str, Source] = {}
+        self._tables: Tables | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._periodically, name="system-tables", daemon=True)
 
     def start(self) -> None:
-        """Make missing tables and begin to write every few seconds."""
-        for name in self._fields:
-            self._ensure(name)
+        """Begin to write every few seconds."""
         self._thread.start()
 
-    def add(self, name: str, rows: Sequence[Row]) -> None:
-        """Remember rows of a table such as `query.history`."""
-        if rows:
-            with self._lock:
-                self._rows[name] += rows
-
-    def flush(self) -> None:
-        """Write everything that is remembered."""
+    def open(self, tables: Tables) -> None:
+        """Write into tables from now on, first what waited for them."""
         with self._writing:
-            with self._lock:
-                waiting, self._rows = self._rows, defaultdict(list)
-            for name, rows in waiting.items():
-                self._write(name, rows)
+            self._tables = tables
+            for name, rows in _waiting(self._file).items():
+                tables.append(name, rows)
+            self._file.unlink(missing_ok=True)
+
+    def add(self, name: str, rows: Iterable[Row]) -> None:
+        """Remember rows of a table such as `query.history`."""
+        listed = list(rows)
+        if listed:
+            self.add_later(name, lambda: listed)
+
+    def add_later(self, name: str, rows: Source) -> None:
+        """Remember rows whose making nobody should wait for."""
+        with self._lock:
+            self._sources[name].append(rows)
+
+    def put(self, name: str, rows: Source) -> None:
+        """Remember what a table that is replaced in place is to hold; it is asked for when SQL is up."""
+        with self._lock:
+            self._states[name] = rows
+
+    def flush(self, name: str | None = None) -> None:
+        """Write what is remembered for one table or for all; raises SqlError, and then forgets nothing."""
+        with self._writing:
+            for one in [name] if name else [*self._sources, *self._states]:
+                self._flush(one)
 
     def close(self) -> None:
         """Write the rest and stop."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
-        self.flush()
+        self._quietly(self.flush)
+        self._tables = None
 
     def _periodically(self) -> None:
         while not self._ended.wait(_SECONDS):
-            try:
-                self.flush()
-            except SqlError as error:
-                log.warning("system rows were not written: %s", error)
+            self._quietly(self.flush)
+            if self._tables is not None:
+                self._quietly(self._tables.complete)
+
+    def _quietly(self, write: Callable[[], None]) -> None:
+        try:
+            with self._writing:
+                write()
+        except (SqlError, OSError) as error:
+            log.warning("system rows were not written: %s", error)
+
+    def _flush(self, name: str) -> None:
+        with self._lock:
+            sources = self._sources.pop(name, [])
+        rows = [self._stamp.on(row) for source in sources for row in source()]
+        try:
+            self._write(name, rows)
+        except (SqlError, OSError):
+            with self._lock:
+                self._sources[name] = [lambda: rows, *self._sources[name]]
+            raise
 
     def _write(self, name: str, rows: list[Row]) -> None:
-        fields = self._fields[name]
-        schema = pa.schema([pa.field(f["name"], to_arrow(f["type"])) for f in fields])
-        table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
-        change = Change("WRITE", {"mode": "Append"}, blind_append=True)
-        version = write.append(self._path(name), _AUTHOR, change, table)
-        if version % _COMPACT_EVERY == 0:
-            DeltaTable(self._path(name)).optimize.compact()
-
-    def _path(self, name: str) -> Path:
-        return self._folder / name
-
-    def _ensure(self, name: str) -> None:
-        path, fields = self._path(name), self._fields[name]
-        if not delta_log.is_table(path):
-            write.create(path, _AUTHOR, Change("CREATE TABLE"), Layout(fields), None)
-        schema, _, table = name.partition(".")
-        try:
-            self._store.table(SYSTEM, schema, table)
-        except DoesNotExist:
-            row = Table(
-                catalog=SYSTEM, schema=schema, name=table, columns=columns_of(fields), storage_location=str(path)
-            )
-            self._store.add(row, by=self._store.owner)
+        if self._tables is None:
+            if rows:
+                _keep(self._file, name, rows)
+            return
+        if name in self._states:
+            self._tables.put(name, [self._stamp.on(row) for row in self._states[name]()])
+            self._states.pop(name, None)
+        self._tables.append(name, rows)
 
 
-def names() -> list[str]:
-    """The system tables that are written: `schema.table`."""
-    return sorted(file.stem for file in _ASSETS.glob("*.yaml"))
+def _keep(file: Path, name: str, rows: Sequence[Row]) -> None:
+    """Append rows to the file, each on a line with its table."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lines = "".join(json.dumps([name, row], default=_coded, ensure_ascii=False) + "\n" for row in rows)
+    with file.open("a", encoding="utf-8") as opened:
+        opened.write(lines)
 
 
-def _fields(name: str) -> list[Any]:
-    columns = YAML(typ="safe").load((_ASSETS / f"{name}.yaml").read_text())["columns"]
-    return [
-        {"name": c["name"], "type": type_of_text(c["type"]), "nullable": True, "metadata": {"comment": c["comment"]}}
-        for c in columns
-    ]
+def _waiting(file: Path) -> dict[str, list[Row]]:
+    """The rows of the file by table; a last line that a killed process cut is passed over."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        with suppress(json.JSONDecodeError):
+            name, row = json.loads(line, object_hook=_decoded)
+            found[name].append(row)
+    return found
+
+
+def _coded(value: object) -> dict[str, str]:
+    if isinstance(value, datetime):
+        return {"$time": value.isoformat()}
+    if isinstance(value, date):
+        return {"$date": value.isoformat()}
+    raise TypeError(f"{type(value).__name__} is not kept")
+
+
+def _decoded(value: Row) -> object:
+    match value:
+        case {"$time": str(text)} if len(value) == 1:
+            return datetime.fromisoformat(text)
+        case {"$date": str(text)} if len(value) == 1:
+            return date.fromisoformat(text)
+        case _:
+            return value

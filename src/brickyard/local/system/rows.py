@@ -7,18 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from brickyard.local.catalog.model import TableType
+from brickyard.local.api.scim import user_id
+from brickyard.local.catalog.model import Table, TableType
 from brickyard.local.sql.model import Origin, SqlSession
 from brickyard.local.sql.relations import Use, Uses
-
-Row = dict[str, object]
-WORKSPACE_ID = "1"
-ACCOUNT_ID = "00000000-0000-0000-0000-000000000001"
+from brickyard.local.system.model import Row
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A statement that has ended, well or not."""
+    """A statement that has ended, well or not; one that was only *prepared* is run by who asked for it."""
 
     text: str
     kind: str
@@ -30,6 +28,7 @@ class Finished:
     rows: int | None = None
     error: str | None = None
     canceled: bool = False
+    prepared: bool = False
 
     @property
     def milliseconds(self) -> int:
@@ -47,20 +46,20 @@ def history_row(done: Finished) -> Row:
         else {"type": "SERVERLESS_COMPUTE"}
     )
     return {
-        "account_id": ACCOUNT_ID,
-        "workspace_id": WORKSPACE_ID,
         "statement_id": done.statement_id,
         "executed_by": who,
         "session_id": done.session.id,
         "execution_status": status,
         "compute": compute,
-        "executed_by_user_id": who,
+        "executed_by_user_id": user_id(who),
         "statement_text": done.text,
         "statement_type": done.kind.split(" ")[0],
         "error_message": done.error,
         "client_application": origin.client_application,
-        "total_duration_ms": done.milliseconds,
-        "execution_duration_ms": done.milliseconds,
+        "client_driver": origin.client_driver,
+        "total_duration_ms": None if done.prepared else done.milliseconds,
+        "execution_duration_ms": None if done.prepared else done.milliseconds,
+        "compilation_duration_ms": done.milliseconds if done.prepared else None,
         "start_time": done.started,
         "end_time": done.ended,
         "update_time": done.ended,
@@ -69,14 +68,19 @@ def history_row(done: Finished) -> Row:
         "query_source": {
             "job_info": _job_info(origin) if origin.job_id else None,
             "notebook_id": origin.notebook_id,
+            "pipeline_info": _pipeline_info(origin, "pipeline_id", "update_id"),
         },
-        "executed_as_user_id": who,
+        "executed_as_user_id": user_id(who),
         "executed_as": who,
     }
 
 
 def _job_info(origin: Origin) -> Row:
     return {"job_id": origin.job_id, "job_run_id": origin.job_run_id, "job_task_run_id": origin.task_run_id}
+
+
+def _pipeline_info(origin: Origin, pipeline: str, update: str) -> Row | None:
+    return {pipeline: origin.pipeline_id, update: origin.update_id} if origin.pipeline_id else None
 
 
 def lineage_rows(done: Finished) -> Iterator[Row]:
@@ -95,15 +99,19 @@ def _same(one: Use, other: Use | None) -> bool:
 
 
 def _lineage_row(done: Finished, source: Use | None, target: Use | None, event: str) -> Row:
-    origin = done.session.origin
-    entity = _entity(origin, done.statement_id)
     return {
-        "account_id": ACCOUNT_ID,
-        "metastore_id": ACCOUNT_ID,
-        "workspace_id": WORKSPACE_ID,
-        **entity,
-        **_side("source", source),
-        **_side("target", target),
+        **lineage_event(done, event),
+        **side("source", source),
+        **side("target", target),
+        "direct_access": source.direct if source else True,
+    }
+
+
+def lineage_event(done: Finished, event: str) -> Row:
+    """What the lineage rows of a statement have in common, but for the record's own id that each is given here."""
+    origin = done.session.origin
+    return {
+        **_entity(origin, done.statement_id),
         "created_by": done.session.principal,
         "event_time": done.ended,
         "event_date": done.ended.date(),
@@ -113,13 +121,14 @@ def _lineage_row(done: Finished, source: Use | None, target: Use | None, event: 
         "entity_metadata": {
             "job_info": {"job_id": origin.job_id, "job_run_id": origin.job_run_id} if origin.job_id else None,
             "notebook_id": origin.notebook_id,
-            "sql_query_id": None,
+            "dlt_pipeline_info": _pipeline_info(origin, "dlt_pipeline_id", "dlt_update_id"),
         },
-        "direct_access": source.direct if source else True,
     }
 
 
 def _entity(origin: Origin, statement_id: str) -> Row:
+    if origin.pipeline_id:
+        return {"entity_type": "PIPELINE", "entity_id": origin.pipeline_id, "entity_run_id": origin.update_id}
     if origin.job_id:
         return {"entity_type": "JOB", "entity_id": origin.job_id, "entity_run_id": origin.job_run_id}
     if origin.notebook_id:
@@ -128,19 +137,26 @@ def _entity(origin: Origin, statement_id: str) -> Row:
     return {"entity_type": None, "entity_id": None, "entity_run_id": statement_id if origin.warehouse_id else None}
 
 
-def _side(side: str, use: Use | None) -> Row:
+def side(which: str, use: Use | None) -> Row:
+    """The columns that name the `source` or the `target` of a lineage row."""
     if use is None:
         return {}
     table = use.table
     if table is None:
-        return {f"{side}_path": str(use.path), f"{side}_type": "PATH"}
+        return {f"{which}_path": str(use.path), f"{which}_type": "PATH"}
     return {
-        f"{side}_table_full_name": table.full_name,
-        f"{side}_table_catalog": table.catalog,
-        f"{side}_table_schema": table.schema,
-        f"{side}_table_name": table.name,
-        f"{side}_type": "VIEW" if table.table_type is TableType.VIEW else "TABLE",
+        f"{which}_table_full_name": table.full_name,
+        f"{which}_table_catalog": table.catalog,
+        f"{which}_table_schema": table.schema,
+        f"{which}_table_name": table.name,
+        f"{which}_type": _type(table),
     }
+
+
+def _type(table: Table) -> str:
+    if table.table_type is TableType.VIEW:
+        return "VIEW"
+    return table.shown_type if table.shown_type in ("MATERIALIZED_VIEW", "STREAMING_TABLE") else "TABLE"
 
 
 _ACTIONS = {
@@ -170,8 +186,6 @@ def audit_rows(done: Finished) -> Iterator[Row]:
         return
     who = done.session.principal
     yield {
-        "account_id": ACCOUNT_ID,
-        "workspace_id": WORKSPACE_ID,
         "version": "2.0",
         "event_time": done.ended,
         "event_date": done.ended.date(),
@@ -181,7 +195,7 @@ def audit_rows(done: Finished) -> Iterator[Row]:
         "service_name": "unityCatalog",
         "action_name": action,
         "request_id": done.statement_id,
-        "request_params": [("statement", done.text)],
+        "request_params": {"statement": done.text},
         "response": {"status_code": 400 if done.error else 200, "error_message": done.error},
         "audit_level": "WORKSPACE_LEVEL",
         "event_id": str(uuid.uuid4()),

@@ -9,7 +9,6 @@ import pytest
 from brickyard.local.catalog.store import CatalogStore
 from brickyard.local.sql.model import Origin, SqlError, SqlSession
 from brickyard.local.sql.service import SqlService
-from brickyard.local.system.journal import names
 
 OWNER = "owner@local"
 
@@ -41,10 +40,6 @@ def _lineage(run, condition):
     columns = "source_table_full_name, target_table_full_name, source_type, entity_type, entity_id, direct_access"
     rows = run(f"SELECT {columns} FROM system.access.table_lineage WHERE {condition} ORDER BY event_time, 1")
     return [tuple(row.values()) for row in rows]
-
-
-def test_the_system_tables_that_are_written():
-    assert names() == ["access.audit", "access.table_lineage", "query.history"]
 
 
 def test_a_write_leaves_one_row_for_each_table_it_reads(run):
