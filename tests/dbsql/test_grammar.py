@@ -368,3 +368,12 @@ def test_a_statement_that_breaks_off_anywhere_is_still_read(text: str) -> None:
     for statement in parse(text, trees=False).statements:
         assert 0 <= statement.span.start < statement.span.end <= len(text)
         assert all(r.span.slice(text) or r.in_string or r.whole for r in statement.references)
+
+
+def test_a_type_goes_on_over_struct_fields_with_the_names_of_column_options() -> None:
+    script = parse("create table t (p struct<default:decimal(3,1),comment:struct<check:int>> comment 'x', q int)")
+    columns = script.statements[0].arguments["columns"]
+    assert [(c.name, c.type, c.comment) for c in columns] == [
+        ("p", "struct<default:decimal(3,1),comment:struct<check:int>>", "x"),
+        ("q", "int", None),
+    ]

@@ -144,3 +144,7 @@ def test_a_string_literal_is_one_token_with_the_value(value: str) -> None:
     (token,) = tokenize(text)
     assert token.kind is TokenKind.STRING
     assert string_value(text).replace("\\%", "%") == value.replace("\\%", "%")
+
+
+def test_a_struct_field_named_default_is_no_marker() -> None:
+    assert find_markers("create table t (p struct<default:decimal(38,18),q:struct<default:int>>)") == ()

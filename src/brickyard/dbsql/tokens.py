@@ -76,7 +76,6 @@ _OPERAND_WORD_BREAKS = frozenset(
         "ON",
         "VALUES",
         "RETURN",
-        "DEFAULT",
         "OF",
     ]
 )

@@ -211,13 +211,20 @@ class Clauses:
         stop = first + 1
         if r.word(stop) == ":":
             stop += 1
-        type_first = stop
-        while stop < end and r.word(stop) not in _AFTER_TYPE:
-            stop = r.close(stop) + 1 if r.word(stop) == "(" else stop + 1
+        type_first, stop = stop, self._type_end(stop, end)
         type_text = r.span(type_first, stop).slice(r.masked.original) if stop > type_first else None
         options = self._column_options(stop, end)
         name = r.text(r.tokens[first])
         return Column(name[1:-1].replace("``", "`") if name.startswith("`") else name, type_text, **options)
+
+    def _type_end(self, at: int, end: int) -> int:
+        """Where a type ends: a word that may follow one ends it, except inside of `struct<…>`, where it names a field."""
+        r, depth = self.r, 0
+        while at < end and (depth > 0 or r.word(at) not in _AFTER_TYPE):
+            word = r.word(at)
+            depth += (word == "<") - (word == ">") - 2 * (word == ">>")
+            at = r.close(at) + 1 if word == "(" else at + 1
+        return at
 
     def _column_options(self, at: int, end: int) -> dict[str, Any]:
         r = self.r

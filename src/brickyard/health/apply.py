@@ -1,0 +1,194 @@
+"""Doing: one step of a plan, as statements that can each be repeated."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, assert_never
+
+from brickyard.health import store
+from brickyard.health.model.compiled import GoldTable
+from brickyard.health.model.source import Capture
+from brickyard.health.model.state import Now, Sql
+from brickyard.health.model.steps import (
+    AlterTable,
+    CopyBronze,
+    CreateSchema,
+    CreateTable,
+    CreateView,
+    LookUpAgain,
+    Merge,
+    Reconcile,
+    Skip,
+    Step,
+)  # fmt: skip
+from brickyard.health.plan import bronze, ddl, statements
+from brickyard.health.plan.bronze import Shape
+from brickyard.health.plan.compile import Gold
+from brickyard.health.plan.merging import Merged, print_merge_summary
+from brickyard.health.plan.relations import Batch
+from brickyard.health.plan.statements import Extent
+from brickyard.health.plan.text import Places
+from brickyard.kernel.errors import WorkspaceRefused
+
+_STATIC = "-"  # the source of a table that has none
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What every step needs: the engine, the places, the compiled tables, the sources as they are, and the run."""
+
+    sql: Sql
+    places: Places
+    gold: Gold
+    shapes: Mapping[str, Shape]
+    now: Now
+
+    @property
+    def keys(self) -> dict[str, tuple[str, ...]]:
+        """The key of every gold table."""
+        return {table.table: table.key for table in self.gold}
+
+
+def apply(work: Work, step: Step) -> str:
+    """Perform one step and return what it did in a line, or raise WorkspaceRefused with Databricks' own words."""
+    match step:
+        case CreateSchema(schema):
+            work.sql(ddl.create_schema(work.places, schema))
+        case CreateTable(layer, table):
+            work.sql(_create(work, layer, table))
+        case CreateView(view, table):
+            work.sql(dict(ddl.views(work.gold[table], work.places))[view])
+        case AlterTable():
+            _alter(work, step)
+        case CopyBronze():
+            return _copy(work, step)
+        case Merge():
+            return _merge(work, step)
+        case LookUpAgain():
+            return _look_up_again(work, step)
+        case Reconcile(table):
+            return _reconcile(work, work.gold[table])
+        case Skip():
+            return step.reason
+        case _:
+            assert_never(step)
+    return ""
+
+
+def _create(work: Work, layer: str, table: str) -> str:
+    match layer:
+        case "ops":
+            return ddl.create_ops(work.places, table)
+        case "bronze":
+            return ddl.create_bronze(work.shapes[table], work.places)
+        case _:
+            return ddl.create_gold(work.gold[table], work.places)
+
+
+def _alter(work: Work, step: AlterTable) -> None:
+    if step.layer == "bronze":
+        target = work.places.bronze(work.shapes[step.table].source.bronze)
+        comments = {name: comment for name, _, comment in bronze.columns(work.shapes[step.table])}
+    else:
+        target = work.places.gold(step.table)
+        comments = {column.name: column.comment for column in work.gold[step.table].columns}
+    work.sql(ddl.add_columns(target, [(name, kind, comments.get(name, "")) for name, kind in step.add]))
+
+
+def _copy(work: Work, step: CopyBronze) -> str:
+    begun = time.monotonic()
+    shape = work.shapes[step.source]
+    if step.capture is Capture.SNAPSHOT:
+        relation = _once(bronze.flattened(shape, work.places))
+    else:
+        since = datetime.fromisoformat(step.since) if step.since else None
+        relation = bronze.fresh(shape, work.places, since)
+    rows = _affected(work.sql(bronze.insert(shape, work.places, relation, work.now)))["inserted"]
+    store.copied(work.sql, work.places, shape.source.bronze, step.source, rows, work.now, time.monotonic() - begun)
+    return f"{rows:,} rows"
+
+
+def _once(relation: str) -> str:
+    ranked = "row_number() OVER (PARTITION BY _row_hash ORDER BY _row_hash) AS _rank"
+    return f"SELECT * FROM (SELECT *, {ranked} FROM ({relation})) WHERE _rank = 1"
+
+
+def _merge(work: Work, step: Merge) -> str:
+    begun = time.monotonic()
+    table = work.gold[step.table]
+    batch = Batch(step.first, work.now.run)
+    found = Extent.of(work.sql(statements.extent(table, work.places, batch))[0]) if table.latest else None
+    if found and found.faulty:
+        work.sql(statements.quarantine(table, work.places, batch, work.now))
+    days = found.days if found else None
+    statement = statements.merge(table, work.places, batch, work.now, work.keys, days, full=step.full)
+    done = _merged(table.table, work.sql(statement), found)
+    source = table.source.name if table.source else _STATIC
+    _remember(work, table, source, step.first, done, begun)
+    if step.first == 0:
+        for join in table.contract.enrich.joins if table.contract.enrich else ():
+            _remember(work, table, join.to, 0, Merged(table.table, 0, 0, 0, 0), begun)
+    return print_merge_summary(done)
+
+
+def _remember(work: Work, table: GoldTable, source: str, first: int, done: Merged, begun: float) -> None:
+    seconds = time.monotonic() - begun
+    store.merged(work.sql, work.places, source, first, work.now.run, done, table.hash, work.now, seconds)
+
+
+def _merged(table: str, rows: Any, found: Extent | None) -> Merged:
+    counts = _affected(rows)
+    rows_in = found.rows if found else counts["inserted"] + counts["updated"]
+    return Merged(
+        table, rows_in, counts["inserted"], counts["updated"], counts["deleted"], found.faulty if found else 0
+    )
+
+
+def _affected(rows: Any) -> dict[str, int]:
+    """Read how many rows a statement wrote; engines that tell only a total count it as inserted."""
+    row = rows[0] if rows else {}
+    names = {"inserted": "num_inserted_rows", "updated": "num_updated_rows", "deleted": "num_deleted_rows"}
+    return {name: int(row.get(column) or 0) for name, column in names.items()}
+
+
+def _look_up_again(work: Work, step: LookUpAgain) -> str:
+    begun = time.monotonic()
+    table = work.gold[step.table]
+    enrich = table.contract.enrich
+    assert enrich is not None
+    join = next(join for join in enrich.joins if join.to == step.other)
+    changed = Batch(step.first, work.now.run)
+    days = _days_to_look_up(work, table, step, changed)
+    done = Merged(table.table, 0, 0, 0, 0)
+    if days != ():
+        statement = statements.look_up_again(table, work.places, join, changed, work.now, work.keys, days)
+        done = _merged(table.table, work.sql(statement), None)
+    _remember(work, table, step.other, step.first, done, begun)
+    return f"{step.table}: {done.updated:,} rows have another answer in {step.other}"
+
+
+def _days_to_look_up(work: Work, table: GoldTable, step: LookUpAgain, changed: Batch) -> tuple[date, ...] | None:
+    from brickyard.health.plan import relations
+
+    enrich = table.contract.enrich
+    assert enrich is not None
+    join = next(join for join in enrich.joins if join.to == step.other)
+    relation = relations.looked_up_again(table, work.places, join, changed)
+    found = Extent.of(work.sql(statements.measure(table, relation, faults="''"))[0])
+    return () if not found.rows else found.days
+
+
+def _reconcile(work: Work, table: GoldTable) -> str:
+    rows = work.sql(statements.reconcile(table, work.places, work.now.run, None))
+    store.reconciled(work.sql, work.places, table.table, rows, work.now)
+    wrong = [row for row in rows if row["bronze"] != row["gold"]]
+    if wrong:
+        raise WorkspaceRefused(
+            f"{table.table} does not tie out: {len(wrong)} of {len(rows)} comparisons differ",
+            code="health-untied",
+            remedy=f"read ops.reconciliation, then rebuild it: brickyard health run --table {table.table} --full",
+        )
+    return f"{table.table}: {len(rows)} comparisons tie out"

@@ -1,0 +1,1 @@
+"""The nouns of health: sources, contracts, compiled tables, batches and what was found."""

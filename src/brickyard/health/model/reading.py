@@ -1,0 +1,109 @@
+"""Reading contracts from their files, with the line of everything that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError
+
+from brickyard.health.model.contract import Contract, of
+from brickyard.kernel.assets import asset
+from brickyard.kernel.errors import Problem, SpecInvalid
+
+FOLDER = "gold"
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A contract with its file, to tell the line of a part of it."""
+
+    contract: Contract
+    file: str
+    tree: Any = field(repr=False, compare=False, default=None)
+
+    def where(self, path: Path) -> str:
+        """Return `file:line` of the part at that path, or of the nearest part around it."""
+        return f"{self.file}:{_line(self.tree, path)}"
+
+
+def read(text: str, file: str) -> Read:
+    """Parse one contract, or raise SpecInvalid with every fault and its line."""
+    try:
+        tree = YAML(typ="rt").load(text)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        fault = Problem(str(error.problem), f"{file}:{line}")
+        raise SpecInvalid(f"{file} is not YAML", code="contract-invalid", problems=(fault,)) from error
+    if not isinstance(tree, dict):
+        fault = Problem("a contract is a mapping of keys", f"{file}:1")
+        raise SpecInvalid(f"{file} is no contract", code="contract-invalid", problems=(fault,))
+    try:
+        return Read(of(_plain(tree)), file, tree)
+    except ValidationError as error:
+        faults = tuple(_faults(error, file, tree))
+        raise SpecInvalid(f"{file} is no valid contract", code="contract-invalid", problems=faults) from error
+
+
+@cache
+def read_all() -> tuple[Read, ...]:
+    """Read every contract of the package, in order of their names; SpecInvalid tells the faults of all files."""
+    found: list[Read] = []
+    faults: list[Problem] = []
+    for file, text in _files():
+        try:
+            found.append(read(text, file))
+        except SpecInvalid as error:
+            faults += error.problems
+    if faults:
+        raise SpecInvalid("the contracts have faults", code="contract-invalid", problems=tuple(faults))
+    return tuple(found)
+
+
+def _files() -> Iterator[tuple[str, str]]:
+    folders = sorted(asset("health", FOLDER).iterdir(), key=lambda folder: folder.name)
+    for folder in (entry for entry in folders if entry.is_dir()):
+        for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+            if file.name.endswith(".yaml"):
+                yield f"{FOLDER}/{folder.name}/{file.name}", file.read_text(encoding="utf-8")
+
+
+def _faults(error: ValidationError, file: str, tree: Any) -> Iterator[Problem]:
+    for fault in error.errors():
+        path = tuple(part for part in fault["loc"] if _exists(tree, part) or isinstance(part, int | str))
+        label = ".".join(str(part) for part in fault["loc"])
+        yield Problem(f"{label}: {fault['msg']}", f"{file}:{_line(tree, path)}")
+
+
+def _exists(tree: Any, part: str | int) -> bool:
+    return isinstance(tree, dict) and part in tree
+
+
+def _line(tree: Any, path: Path) -> int:
+    """Follow *path* as far as it goes and return the line of where it ends, counted from 1."""
+    node, line = tree, _start(tree)
+    for part in path:
+        if isinstance(node, CommentedMap) and part in node:
+            line, node = node.lc.key(part)[0] + 1, node[part]
+        elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+            line, node = node.lc.item(part)[0] + 1, node[part]
+    return line
+
+
+def _start(tree: Any) -> int:
+    return tree.lc.line + 1 if hasattr(tree, "lc") else 1
+
+
+def _plain(node: Any) -> Any:
+    """Return the tree as plain data, so that no YAML class gets into a contract."""
+    if isinstance(node, dict):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
+    return str(node) if isinstance(node, str) else node

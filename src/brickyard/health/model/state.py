@@ -1,0 +1,93 @@
+"""What is remembered between runs, and what a look at the sources found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+Sql = Callable[
+    [str], Sequence[Mapping[str, Any]]
+]  # runs one statement, returns its rows: a warehouse or a Spark session
+
+
+class Presence(StrEnum):
+    """Whether a source can be read."""
+
+    PRESENT = "PRESENT"
+    ABSENT = "ABSENT"
+    DENIED = "DENIED"
+
+
+class DriftKind(StrEnum):
+    """How a source's columns differ from what was known of them."""
+
+    ADDED = "ADDED"
+    REMOVED = "REMOVED"
+    WIDENED = "WIDENED"
+    NARROWED = "NARROWED"
+    CHANGED = "CHANGED"
+    RENAMED = "RENAMED"
+
+    @property
+    def fails(self) -> bool:
+        """Whether the source cannot be copied until somebody decides."""
+        return self not in (DriftKind.ADDED, DriftKind.WIDENED)
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One difference: the leaf, what it was and what it is (types; for RENAMED the new name)."""
+
+    source: str
+    leaf: str
+    kind: DriftKind
+    before: str | None
+    after: str | None
+
+    def __str__(self) -> str:
+        return f"{self.source}.{self.leaf} {self.kind.lower()}: {self.before or '-'} -> {self.after or '-'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A source as it was found: its leaves with their types, or why it cannot be read and what to do."""
+
+    source: str
+    presence: Presence
+    leaves: Mapping[str, str] = field(default_factory=dict)
+    reason: str | None = None
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How far a gold table has taken a source: the last run whose rows it holds, under which contract."""
+
+    last: int
+    contract: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What ops tells: the number of the last run and whether it ended, what bronze and gold hold, schemas last seen."""
+
+    last_run: int = 0
+    ended: bool = True
+    source_catalog: str | None = None
+    bronze: Mapping[str, int] = field(default_factory=dict)
+    gold: Mapping[tuple[str, str], Done] = field(default_factory=dict)
+    changed: Mapping[str, int] = field(default_factory=dict)
+    schemas: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    failed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The run that works: its number, id, and the time that it takes for now (UTC)."""
+
+    run: int
+    run_id: str
+    at: datetime

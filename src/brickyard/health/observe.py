@@ -1,0 +1,80 @@
+"""Looking: which tables stand in the gold catalog, how the sources look now, how much in them is new."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from brickyard.health.model import source as sources
+from brickyard.health.model.source import Capture, Source
+from brickyard.health.model.state import Looked, Presence, Sql
+from brickyard.health.plan import bronze
+from brickyard.health.plan.bronze import Shape
+from brickyard.health.plan.text import Places, text
+from brickyard.kernel.errors import NotFound, WorkspaceRefused
+from brickyard.kernel.names import quote
+
+Tables = Mapping[str, Mapping[str, str]]  # `schema.table` -> column -> type
+
+
+def tables(sql: Sql, catalog: str) -> Tables:
+    """Return every table of a catalog with its columns; none when the catalog does not exist."""
+    try:
+        rows = sql(
+            "SELECT table_schema, table_name, column_name, full_data_type"
+            f" FROM {quote(catalog)}.information_schema.columns WHERE table_schema <> 'information_schema'"
+            " ORDER BY table_schema, table_name, ordinal_position"
+        )
+    except NotFound:
+        return {}
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for row in rows:
+        found[f"{row['table_schema']}.{row['table_name']}"][row["column_name"]] = row["full_data_type"]
+    return dict(found)
+
+
+def look(sql: Sql, places: Places, wanted: Sequence[str]) -> dict[str, Looked]:
+    """Look at sources: present with their columns, absent, or denied with the grant to ask for."""
+    listed = tables(sql, places.source_catalog)
+    return {name: _looked(sql, places, name, listed.get(name)) for name in wanted}
+
+
+def _looked(sql: Sql, places: Places, name: str, columns: Mapping[str, str] | None) -> Looked:
+    if columns:
+        return Looked(name, Presence.PRESENT, dict(columns))
+    table = places.source(name)
+    try:
+        sql(f"SELECT 1 FROM {table} LIMIT 0")
+    except NotFound as error:
+        return Looked(
+            name, Presence.ABSENT, reason=error.message, remedy=f"ask for the schema of {table} to be enabled"
+        )
+    except WorkspaceRefused as error:
+        grant = f"GRANT SELECT ON TABLE {table} TO `<who runs this>`"
+        return Looked(name, Presence.DENIED, reason=error.message, remedy=grant)
+    return Looked(name, Presence.DENIED, reason=f"{table} is not listed", remedy=f"GRANT SELECT ON TABLE {table}")
+
+
+def shape(found: Looked) -> Shape:
+    """Return a present source with its live leaves."""
+    source = sources.load(found.source)
+    live = bronze.live_leaves(found.leaves)
+    return Shape(source, live, bronze.extras(source, found.leaves, live))
+
+
+def newest(sql: Sql, places: Places, wanted: Sequence[Source], now: datetime) -> dict[str, datetime]:
+    """Return, of every source copied by its watermark, the newest time that bronze holds."""
+    asked = [s for s in wanted if s.capture is Capture.APPEND and s.watermark]
+    if not asked:
+        return {}
+    each = (f"SELECT {text(s.name)} AS source, newest FROM ({bronze.newest(s, places, now)})" for s in asked)
+    rows = sql(" UNION ALL ".join(each))
+    return {row["source"]: row["newest"] for row in rows if row["newest"] is not None}
+
+
+def fresh(sql: Sql, places: Places, seen: Shape, since: datetime | None) -> int:
+    """Count what a copy would bring: rows that bronze does not hold, or differences from the last dated state."""
+    if seen.source.capture is Capture.SNAPSHOT:
+        return int(sql(bronze.unlike_last_snapshot(seen, places))[0]["found"])
+    return int(sql(bronze.count(bronze.fresh(seen, places, since)))[0]["found"])

@@ -1,0 +1,217 @@
+"""What health remembers: runs, batches, drift, quarantine and reconciliations, in Delta tables beside the gold itself.
+
+They stand in the schema `ops` of the gold catalog, so that the laptop, a warehouse and a job on a cluster share them
+and they cannot be younger or older than the tables they speak of.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from brickyard.health.model.state import Done, Drift, Looked, Now, Sql, State
+from brickyard.health.plan.compile import Gold
+from brickyard.health.plan.merging import Merged
+from brickyard.health.plan.statements import moment
+from brickyard.health.plan.text import Places, text
+from brickyard.kernel.errors import Conflict, WorkspaceRefused
+
+LEASE = timedelta(minutes=15)
+_RUN_LEASE = "run"
+
+
+def state(sql: Sql, places: Places, gold: Gold) -> State:
+    """Read what is remembered; a run that did not end makes bronze itself be asked how far it got."""
+    last = _last_run(sql, places)
+    ended = last is None or last["status"] != "RUNNING"
+    batches = sql(
+        "SELECT layer, table_name, source, max(last) AS last, max_by(contract, at) AS contract,"
+        " max(CASE WHEN inserted + updated + deleted > 0 THEN run END) AS changed"
+        f" FROM {places.ops('batches')} GROUP BY layer, table_name, source"
+    )
+    bronze = {r["table_name"]: int(r["last"]) for r in batches if r["layer"] == "bronze"}
+    return State(
+        last_run=int(last["run"]) if last else 0,
+        ended=ended,
+        source_catalog=last["source_catalog"] if last else None,
+        bronze=bronze if ended else _asked(sql, places, gold),
+        gold={
+            (r["table_name"], r["source"]): Done(int(r["last"]), r["contract"]) for r in batches if r["layer"] == "gold"
+        },
+        changed=_changed(batches),
+        schemas=_schemas(sql, places),
+        failed=_failed(sql, places),
+    )
+
+
+def _last_run(sql: Sql, places: Places) -> Mapping[str, Any] | None:
+    rows = sql(f"SELECT * FROM {places.ops('runs')} ORDER BY run DESC LIMIT 1")
+    return rows[0] if rows else None
+
+
+def _changed(batches: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for row in batches:
+        if row["layer"] == "gold" and row["changed"] is not None:
+            found[row["table_name"]] = max(found.get(row["table_name"], 0), int(row["changed"]))
+    return found
+
+
+def _asked(sql: Sql, places: Places, gold: Gold) -> dict[str, int]:
+    names = sorted({table.source.bronze for table in gold if table.source})
+    each = (f"SELECT {text(name)} AS name, max(_batch) AS last FROM {places.bronze(name)}" for name in names)
+    return {row["name"]: int(row["last"]) for row in sql(" UNION ALL ".join(each)) if row["last"] is not None}
+
+
+def _schemas(sql: Sql, places: Places) -> dict[str, dict[str, str]]:
+    rows = sql(f"SELECT source, max_by(leaves, at) AS leaves FROM {places.ops('sources')} GROUP BY source")
+    return {row["source"]: json.loads(row["leaves"]) for row in rows if row["leaves"]}
+
+
+def _failed(sql: Sql, places: Places) -> frozenset[str]:
+    """Tables whose newest failure is younger than their newest success."""
+    rows = sql(
+        f"SELECT f.table_name FROM (SELECT table_name, max(run) AS run FROM {places.ops('failures')} GROUP BY 1) f"
+        f" LEFT JOIN (SELECT table_name, max(run) AS run FROM {places.ops('batches')} GROUP BY 1) b"
+        " ON f.table_name = b.table_name WHERE b.run IS NULL OR b.run < f.run"
+    )
+    return frozenset(row["table_name"] for row in rows)
+
+
+def take_lease(sql: Sql, places: Places, holder: str, at: datetime, *, dead: Sequence[str] = ()) -> None:
+    """Become the one run that writes, or raise Conflict naming who does; a lease of *dead* holders is taken over."""
+    free = " OR ".join(["holder = ''", f"until < {moment(at)}", *(f"holder = {text(h)}" for h in (holder, *dead))])
+    try:
+        sql(
+            f"UPDATE {places.ops('lease')} SET holder = {text(holder)}, until = {moment(at + LEASE)}"
+            f" WHERE name = '{_RUN_LEASE}' AND ({free})"
+        )
+    except WorkspaceRefused as error:
+        if "concurrent" not in error.message.lower():
+            raise
+    found = lease(sql, places)
+    if found is None or found["holder"] != holder:
+        who = found["holder"] if found else "nobody"
+        raise Conflict(
+            f"another run is at work: {who}",
+            code="health-run-busy",
+            remedy=f"wait for its end; if it died, its lease ends by itself within {LEASE.seconds // 60} minutes",
+        )
+
+
+def lease(sql: Sql, places: Places) -> Mapping[str, Any] | None:
+    """Return who holds the lease."""
+    rows = sql(f"SELECT holder, until FROM {places.ops('lease')} WHERE name = '{_RUN_LEASE}'")
+    return rows[0] if rows else None
+
+
+def make_lease(sql: Sql, places: Places) -> None:
+    """Put the lease's row in its table, once."""
+    rows = f"SELECT '{_RUN_LEASE}' AS name, '' AS holder, timestamp'1970-01-01 00:00:00Z' AS until"
+    sql(
+        f"MERGE INTO {places.ops('lease')} t USING ({rows}) s ON t.name = s.name"
+        " WHEN NOT MATCHED THEN INSERT (name, holder, until) VALUES (s.name, s.holder, s.until)"
+    )
+
+
+def drop_lease(sql: Sql, places: Places, holder: str) -> None:
+    """Let the next run in."""
+    sql(f"UPDATE {places.ops('lease')} SET holder = '' WHERE name = '{_RUN_LEASE}' AND holder = {text(holder)}")
+
+
+def begin(sql: Sql, places: Places, now: Now) -> None:
+    """Remember that a run began."""
+    sql(
+        f"INSERT INTO {places.ops('runs')} VALUES ({now.run}, {text(now.run_id)}, 'RUNNING',"
+        f" {text(places.source_catalog)}, {moment(now.at)}, NULL, NULL)"
+    )
+
+
+def end(sql: Sql, places: Places, now: Now, status: str, at: datetime, message: str = "") -> None:
+    """Remember how a run ended."""
+    sql(
+        f"UPDATE {places.ops('runs')} SET status = {text(status)}, ended_at = {moment(at)}, message = {text(message)}"
+        f" WHERE run = {now.run}"
+    )
+
+
+def copied(sql: Sql, places: Places, bronze: str, source: str, rows: int, now: Now, seconds: float) -> None:
+    """Remember that bronze took rows of a source."""
+    _batch(sql, places, "bronze", source, bronze, 0, now.run, Merged(bronze, rows, rows, 0, 0), "", now, seconds)
+
+
+def merged(
+    sql: Sql, places: Places, source: str, first: int, last: int, done: Merged, contract: str, now: Now, seconds: float
+) -> None:
+    """Remember how far a gold table has taken a source. It comes after the merge, whose repetition changes nothing."""
+    _batch(sql, places, "gold", source, done.table, first, last, done, contract, now, seconds)
+
+
+def _batch(
+    sql: Sql, places: Places, layer: str, source: str, table: str, first: int, last: int, done: Merged,
+    contract: str, now: Now, seconds: float,
+) -> None:  # fmt: skip
+    sql(
+        f"INSERT INTO {places.ops('batches')} VALUES ({text(layer)}, {text(table)}, {text(source)}, {first}, {last},"
+        f" {done.rows_in}, {done.inserted}, {done.updated}, {done.deleted}, {done.quarantined}, {text(contract)},"
+        f" {now.run}, {moment(now.at)}, cast({seconds:.3f} as double))"
+    )
+
+
+def looked(sql: Sql, places: Places, found: Sequence[Looked], now: Now) -> None:
+    """Remember how sources were found."""
+    if found:
+        sql(f"INSERT INTO {places.ops('sources')} VALUES {', '.join(_looked(one, now) for one in found)}")
+
+
+def _looked(one: Looked, now: Now) -> str:
+    leaves = text(json.dumps(dict(one.leaves), sort_keys=True)) if one.leaves else "NULL"
+    return (
+        f"({text(one.source)}, {text(one.presence)}, {_or_null(one.reason)}, {_or_null(one.remedy)}, {leaves},"
+        f" {now.run}, {moment(now.at)})"
+    )
+
+
+def drifted(sql: Sql, places: Places, found: Sequence[Drift], now: Now) -> None:
+    """Remember differences of sources, each once."""
+    if found:
+        rows = ", ".join(
+            f"({text(d.source)}, {text(d.leaf)}, {text(d.kind)}, {_or_null(d.before)}, {_or_null(d.after)},"
+            f" {now.run}, {moment(now.at)})"
+            for d in found
+        )
+        sql(f"INSERT INTO {places.ops('drift')} VALUES {rows}")
+
+
+def failed(sql: Sql, places: Places, table: str, code: str, message: str, now: Now) -> None:
+    """Remember that a table could not be brought up to date."""
+    sql(
+        f"INSERT INTO {places.ops('failures')} VALUES ({text(table)}, {text(code)}, {text(message[:4000])},"
+        f" {now.run}, {moment(now.at)})"
+    )
+
+
+def reconciled(sql: Sql, places: Places, table: str, rows: Sequence[Mapping[str, Any]], now: Now) -> None:
+    """Remember a comparison of bronze with gold."""
+    if rows:
+        values = ", ".join(_compared(table, row, now) for row in rows)
+        sql(f"INSERT INTO {places.ops('reconciliation')} VALUES {values}")
+
+
+def _compared(table: str, row: Mapping[str, Any], now: Now) -> str:
+    ok = row["bronze"] == row["gold"]
+    day = f"date'{row['day']}'" if row["day"] else "NULL"
+    return (
+        f"({text(table)}, {day}, {text(row['measure'])}, {_or_null(row['bronze'])}, {_or_null(row['gold'])},"
+        f" {'NULL' if ok else text(_gap(row))}, {str(ok).lower()}, {now.run}, {moment(now.at)})"
+    )
+
+
+def _gap(row: Mapping[str, Any]) -> str:
+    return f"{row['bronze']} in bronze, {row['gold']} in gold"
+
+
+def _or_null(value: str | None) -> str:
+    return "NULL" if value is None else text(value)
