@@ -8,7 +8,6 @@ from typing import get_args
 
 import pytest
 
-from brickyard.kernel.errors import Problem
 from brickyard.share import report
 from brickyard.share.model.current import (
     ObjectKind,
@@ -22,7 +21,7 @@ from brickyard.share.model.current import (
     ShareState,
 )
 from brickyard.share.model.pack import RecipientType, Strategy
-from brickyard.share.model.runs import RunKind, RunRecord, RunStatus, StepRecord, StepStatus
+from brickyard.share.model.runs import PackRecord, PackStatus, RunKind, RunRecord, RunStatus, StepRecord, StepStatus
 from brickyard.share.model.steps import (
     AddPolicy,
     ChangeObjects,
@@ -45,6 +44,7 @@ from brickyard.share.model.steps import (
     ImportLibrary,
     Loss,
     Plan,
+    Refusal,
     RemovePolicy,
     Revoke,
     RotateToken,
@@ -104,7 +104,7 @@ def test_a_plan_shows_what_dies_in_red_and_ends_with_its_hash():
         steps=(CreateShare("sales"), DeleteRecipient("acme", ACME)),
         warnings=("beware",),
         losses=(Loss(what="acme can read nothing any more", who=("acme",), irreversible=True),),
-        refusals=(Problem("not yours", where="share sales", remedy="--adopt"),),
+        refusals=(Refusal("not yours", where="share sales", remedy="--adopt", code="share-someone-elses"),),
         hash="abc",
     )
     assert report.plan_text(plan, colour=True).splitlines() == [
@@ -113,7 +113,7 @@ def test_a_plan_shows_what_dies_in_red_and_ends_with_its_hash():
         "\x1b[31m  - delete recipient acme and its tokens\x1b[0m",
         "\x1b[31m  ! acme can read nothing any more (acme); this cannot be undone\x1b[0m",
         "warning: beware",
-        "refused: share sales: not yours",
+        "refused: share sales: not yours (share-someone-elses)",
         "  to do: --adopt",
         "hash abc",
     ]
@@ -139,6 +139,42 @@ def test_a_run_tells_its_steps_and_why_it_ended():
         "  done            create share sales (was there)",
         "workspace-refused: no",
         "warning: beware",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("where", "message", "said"),
+    [
+        ("share s: m.s.t", "m.s.t does not exist", "share s: m.s.t does not exist"),
+        ("share s: m.s.t", "m.s.t2 does not exist", "share s: m.s.t: m.s.t2 does not exist"),
+        ("recipient acme", "the recipient acme is not ours", "the recipient acme is not ours"),
+        ("share s: pipeline p", "there is no catalog c", "share s: pipeline p: there is no catalog c"),
+        (None, "too many", "too many"),
+    ],
+)
+def test_a_refusal_names_its_place_once(where: str | None, message: str, said: str):
+    assert str(Refusal(message, where=where, code="share-limit")) == said
+
+
+def test_a_run_that_is_refused_has_a_line_and_a_code_for_each_refusal_and_says_nothing_twice():
+    refusal = Refusal("m.s.t is gone", where="share s: m.s.t", remedy="name another", code="share-source-missing")
+    message = "the pack cannot be provisioned: 1 fault(s); share s: m.s.t is gone"
+    run = RunRecord(
+        id="r", kind=RunKind.APPLY, status=RunStatus.VALIDATION_FAILED, code="share-refused", message=message,
+        refusals=(refusal,), created_at=NOW,
+    )  # fmt: skip
+    pack = PackRecord(
+        pack_id="p", name="P", version=1, status=PackStatus.VALIDATION_FAILED, strategy=Strategy.NEW,
+        provisioning_status="", error_message=message, requested_by="ada", created_at=NOW, last_updated=NOW,
+        workspace_url="u", business_line="b", project="j", run=run,
+    )  # fmt: skip
+    assert report.pack_text(pack).splitlines() == [
+        "P version 1: VALIDATION_FAILED",
+        f"  id p · NEW · by ada · {NOW:%Y-%m-%d %H:%M}",
+        "run r (apply): validation-failed",
+        "refused: share s: m.s.t is gone (share-source-missing)",
+        "  to do: name another",
+        "share-refused: the pack cannot be provisioned: 1 fault(s)",
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -31,6 +31,7 @@ from brickyard.share.model.steps import (
     ImportLibrary,
     Loss,
     Plan,
+    Refusal,
     RemovePolicy,
     Revoke,
     RotateToken,
@@ -244,9 +245,15 @@ def plan_text(plan: Plan, *, colour: bool = False) -> str:
     lines += [_red(f"  {_sign(step)} {words(step)}", colour and takes_away(step)) for step in plan.steps]
     lines += [_red(f"  ! {_loss(loss)}", colour) for loss in plan.losses]
     lines += [f"warning: {warning}" for warning in plan.warnings]
-    for refusal in plan.refusals:
-        lines += [f"refused: {refusal}", *([f"  to do: {refusal.remedy}"] if refusal.remedy else [])]
+    lines += _refusal_lines(plan.refusals)
     return "\n".join([*lines, f"hash {plan.hash}"])
+
+
+def _refusal_lines(refusals: Iterable[Refusal]) -> Iterator[str]:
+    for refusal in refusals:
+        yield f"refused: {refusal} ({refusal.code})"
+        if refusal.remedy:
+            yield f"  to do: {refusal.remedy}"
 
 
 def _sign(step: Step) -> str:
@@ -276,9 +283,16 @@ def run_text(run: RunRecord) -> str:
     ]
     lines = [f"run {run.id} ({', '.join(about)}): {run.status}"]
     lines += [f"  {_step_line(step)}" for step in run.steps]
-    if run.message:
-        lines.append(f"{run.code}: {run.message}" if run.code else run.message)
+    lines += _refusal_lines(run.refusals)
+    if message := _message(run):
+        lines.append(f"{run.code}: {message}" if run.code else message)
     return "\n".join([*lines, *(f"warning: {warning}" for warning in run.warnings)])
+
+
+def _message(run: RunRecord) -> str:
+    """Why a run ended as it did, without the refusals, which have lines of their own."""
+    said = "; ".join(["", *map(str, run.refusals)])
+    return (run.message or "").replace(said, "") if run.refusals else run.message or ""
 
 
 def _step_line(step: StepRecord) -> str:
@@ -287,12 +301,13 @@ def _step_line(step: StepRecord) -> str:
 
 
 def pack_text(pack: PackRecord) -> str:
-    """Return a pack for a terminal."""
+    """Return a pack for a terminal; what its newest run says too is said once."""
+    said = (pack.run.message or "") if pack.run else ""
     lines = [
         f"{pack.name} version {pack.version}: {pack.status}{' (deleted)' if pack.deleted else ''}",
         f"  id {pack.pack_id} · {pack.strategy} · by {pack.requested_by} · {_moment(pack.last_updated)}",
-        f"  {pack.provisioning_status}" if pack.provisioning_status else "",
-        f"  error: {pack.error_message}" if pack.error_message else "",
+        f"  {pack.provisioning_status}" if pack.provisioning_status not in said else "",
+        f"  error: {pack.error_message}" if pack.error_message not in said else "",
         f"  request {pack.request_status}{f', approved by {pack.approved_by}' if pack.approved_by else ''}"
         if pack.request_status
         else "",

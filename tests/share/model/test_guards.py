@@ -82,6 +82,11 @@ def test_a_file_of_another_kind_or_size_is_refused_whatever_its_name(data: bytes
     assert {reason(data, "pack.xlsx"), reason(data, "pack.yaml")} == {message}
 
 
+@pytest.mark.parametrize("data", [b"\x00K\x03\x04\xff", bytes(100), b"metadata:\0"])
+def test_a_workbook_whose_beginning_is_lost_is_damaged_and_no_text_in_a_wrong_encoding(data: bytes):
+    assert reason(data, "Pack.XLSX") == "the workbook is damaged: it does not begin as an .xlsx file does"
+
+
 def test_a_workbook_is_known_by_its_content_and_its_wrong_name_is_told():
     parsed = parse("pack.yaml", WORKBOOK)
     assert parsed.file_format == "xlsx"

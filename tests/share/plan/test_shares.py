@@ -7,7 +7,6 @@ import random
 import pytest
 from tests.share.plan.simulated import NOW, after, assets, d2o, named, pack, recipient, share, table, tables, world
 
-from brickyard.kernel.errors import Problem
 from brickyard.share.model.current import Claim, ObjectKind, PartitionValue, SharedObject, Source
 from brickyard.share.model.pack import AssetSpec, PartitionSpec, ShareSpec, Strategy
 from brickyard.share.model.steps import (
@@ -18,6 +17,7 @@ from brickyard.share.model.steps import (
     EnableChangeFeed,
     Grant,
     Loss,
+    Refusal,
     Revoke,
 )
 from brickyard.share.plan import detect, plan, plan_hash
@@ -213,10 +213,11 @@ def test_a_reader_that_nobody_knows_is_refused_with_the_nearest_name():
     now = world(every_recipient=frozenset({"acme_corp"}))
     found = plan(of(ShareSpec(name="sales", recipients=("acme_crop",))), now, now=NOW)
     assert found.refusals == (
-        Problem(
+        Refusal(
             "there is no recipient acme_crop, neither in the pack nor in the workspace",
             where="share sales",
             remedy="did you mean acme_corp?",
+            code="share-recipient-missing",
         ),
     )
 

@@ -131,9 +131,10 @@ class HistoryAnswer(Shape):
         )
 
 
-class ProblemAnswer(Shape):
-    """One located fault."""
+class RefusalAnswer(Shape):
+    """What forbids a plan, and where; Code says more of it."""
 
+    code: str
     message: str
     where: str | None = None
     remedy: str | None = None
@@ -165,7 +166,7 @@ class PlanAnswer(Shape):
     steps: list[StepAnswer]
     losses: list[LossAnswer]
     warnings: list[str]
-    refusals: list[ProblemAnswer]
+    refusals: list[RefusalAnswer]
 
     @classmethod
     def of(cls, plan: Plan) -> PlanAnswer:
@@ -176,7 +177,7 @@ class PlanAnswer(Shape):
             steps=[StepAnswer(**report.step_document(step)) for step in plan.steps],
             losses=[LossAnswer(**plain(loss)) for loss in plan.losses],
             warnings=list(plan.warnings),
-            refusals=[ProblemAnswer(**plain(refusal)) for refusal in plan.refusals],
+            refusals=[RefusalAnswer(**plain(refusal)) for refusal in plan.refusals],
         )
 
 
@@ -207,6 +208,7 @@ class RunAnswer(Shape):
     plan_hash: str | None
     code: str | None
     message: str | None
+    refusals: list[RefusalAnswer]
     warnings: list[str]
     created_at: datetime
     started_at: datetime | None

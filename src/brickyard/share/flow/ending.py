@@ -18,6 +18,7 @@ from brickyard.kernel.errors import (
     SpecInvalid,
     WorkspaceRefused,
 )
+from brickyard.kernel.terminal import plain
 from brickyard.share import report
 from brickyard.share.attempt import Work, passes
 from brickyard.share.flow import relay
@@ -26,7 +27,7 @@ from brickyard.share.model.current import Current
 from brickyard.share.model.pack import SharePack, Strategy
 from brickyard.share.model.records import NotificationType
 from brickyard.share.model.runs import RunStatus, StepStatus
-from brickyard.share.model.steps import Plan, Step
+from brickyard.share.model.steps import Plan, Refusal, Step
 from brickyard.share.store import audit, entities, notices, packs, runs, steps
 from brickyard.share.store.runs import Run
 
@@ -121,13 +122,14 @@ def fail(context: Context, run: Run, error: BaseException, *, last: bool = False
 
 
 def _failure(error: BaseException) -> dict[str, Any]:
-    """What is kept of the cause: its words, code and problems, and the status that Databricks gave."""
+    """What is kept of the cause: its words and code, the status that Databricks gave, and a plan's refusals."""
     if not isinstance(error, BrickyardError):
         name = type(error).__name__
         return {"message": name, "told": name, "code": "internal-error", "status": None}
     status = error.status if isinstance(error, WorkspaceRefused) else None
     told = "; ".join([error.message, *map(str, error.problems)])
-    return {"message": error.message, "told": told, "code": error.error_code, "status": status}
+    head = {"message": error.message, "told": told, "code": error.error_code, "status": status}
+    return head | {"refusals": [plain(problem) for problem in error.problems if isinstance(problem, Refusal)]}
 
 
 def failing(failure: Mapping[str, Any]) -> BrickyardError:

@@ -16,6 +16,7 @@ from brickyard.share.model.runs import (
     RunRecord,
     StepRecord,
 )
+from brickyard.share.model.steps import Refusal
 from brickyard.share.store import approvals, packs, runs, steps
 from brickyard.share.store.runs import Run
 
@@ -61,6 +62,7 @@ def record(tx: Connection, run: Run) -> RunRecord:
         code=run.code,
         http_status=failure.get("status"),
         message=run.message,
+        refusals=tuple(Refusal(**one) for one in failure.get("refusals", ())),
         warnings=(*planned.get("warnings", ()), *(run.result or {}).get("warnings", ())),
         created_at=run.created_at,
         started_at=run.started_at,

@@ -31,6 +31,7 @@ _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _CHUNK = 64 * 1024
 _ARCHIVES = (".zip", ".xlsx", ".xlsm", ".xlsb", ".docx", ".jar", ".gz", ".7z", ".rar", ".tar")
+_WORKBOOKS = (".xlsx", ".xlsm", ".xls")
 _OTHERS = {b"%PDF": "a PDF", b"\x1f\x8b": "a gzip archive", b"7z\xbc\xaf": "a 7z archive", b"\x89PNG": "a picture"}
 _DECLARATION = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _ENCODING = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
@@ -77,6 +78,15 @@ def _guard_kind(name: str, data: bytes) -> None:
     other = next((kind for start, kind in _OTHERS.items() if data.startswith(start)), None)
     if other or data.startswith(b"PK"):
         _refuse(name, f"this is {other or 'an archive'}, not a share pack", "send a .yaml or .xlsx file")
+    if name.lower().endswith(_WORKBOOKS) and not _is_text(data):
+        _refuse(name, "the workbook is damaged: it does not begin as an .xlsx file does", "save it again in Excel")
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        return "\0" not in data[: YAML_BYTES + 1].decode()
+    except UnicodeDecodeError:
+        return False
 
 
 def _guard_size(name: str, data: bytes, limit: int) -> None:

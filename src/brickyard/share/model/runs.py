@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from brickyard.share.model.pack import SharePack, Strategy
+from brickyard.share.model.steps import Refusal
 
 
 class PackStatus(StrEnum):
@@ -147,6 +148,7 @@ class RunRecord:
     code: str | None = None
     http_status: int | None = None
     message: str | None = None
+    refusals: tuple[Refusal, ...] = ()  # what forbade its plan, each also in the message
     warnings: tuple[str, ...] = ()
     created_at: datetime
     started_at: datetime | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -261,6 +262,20 @@ class Loss:
     irreversible: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal(Problem):
+    """What forbids a plan. *code* is one that `brickyard explain` knows."""
+
+    code: str = field(kw_only=True)
+
+    def __str__(self) -> str:
+        place, _, thing = (self.where or "").rpartition(": ")
+        name = re.escape(thing.rpartition(" ")[2])
+        if name and re.search(rf"(?<![\w.]){name}(?![\w.])", self.message):  # it is not said twice
+            return f"{place}: {self.message}" if place else self.message
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What turns the present into the wanted. *refusals* forbid to apply it; an empty *steps* means nothing to do.
@@ -272,5 +287,5 @@ class Plan:
     steps: tuple[Step, ...] = ()
     warnings: tuple[str, ...] = ()
     losses: tuple[Loss, ...] = ()
-    refusals: tuple[Problem, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
     hash: str = ""

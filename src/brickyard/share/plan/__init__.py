@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from brickyard.kernel.errors import Problem
 from brickyard.share.model.current import Current
 from brickyard.share.model.pack import Removal, SharePack, Strategy
-from brickyard.share.model.steps import CreateSchema, EnableChangeFeed, Loss, Plan, Step
+from brickyard.share.model.steps import CreateSchema, EnableChangeFeed, Loss, Plan, Refusal, Step
 from brickyard.share.plan.case import Case, Do, Item, Mind
 from brickyard.share.plan.claims import claims_after
 from brickyard.share.plan.digest import plan_hash
@@ -54,7 +53,7 @@ def _gathered(case: Case, strategy: Strategy, warnings: tuple[str, ...], items: 
         steps=steps,
         warnings=(*warnings, *dict.fromkeys(item.text for item in items if isinstance(item, Mind))),
         losses=tuple(item for item in items if isinstance(item, Loss)),
-        refusals=tuple(item for item in items if isinstance(item, Problem)),
+        refusals=tuple(item for item in items if isinstance(item, Refusal)),
         hash=plan_hash(case.pack, strategy, steps),
     )
 

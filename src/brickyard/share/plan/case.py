@@ -9,10 +9,9 @@ from datetime import datetime
 from enum import IntEnum
 from functools import cached_property
 
-from brickyard.kernel.errors import Problem
 from brickyard.share.model.current import Claim, Current
 from brickyard.share.model.pack import Mode, SharePack
-from brickyard.share.model.steps import Loss, Step
+from brickyard.share.model.steps import Loss, Refusal, Step
 
 
 class Stage(IntEnum):
@@ -54,7 +53,7 @@ class Mind:
     text: str
 
 
-Item = Do | Mind | Loss | Problem
+Item = Do | Mind | Loss | Refusal
 Names = Mapping[tuple[str, str], frozenset[str]]  # (kind, parent) -> names
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from brickyard.kernel.errors import Problem
+from brickyard.share.model.steps import Refusal
 from brickyard.share.plan.case import Case, Item
 
 _RECIPIENTS, _SHARES = 5000, 1000
@@ -22,6 +22,8 @@ def limits(case: Case) -> Iterator[Item]:
 def _limit(noun: str, present: set[str], declared: Iterator[str], most: int) -> Iterator[Item]:
     count = len(present | {name.lower() for name in declared})
     if count > most and count > len(present):
-        yield Problem(
-            f"the metastore would have {count} {noun}; Databricks takes {most}", remedy=f"remove unused {noun}"
+        yield Refusal(
+            f"the metastore would have {count} {noun}; Databricks takes {most}",
+            remedy=f"remove unused {noun}",
+            code="share-limit",
         )

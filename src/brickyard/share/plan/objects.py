@@ -6,10 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from brickyard.kernel.errors import Problem
 from brickyard.share.model.current import ObjectKind, SharedObject, ShareState
 from brickyard.share.model.pack import AssetSpec, ShareSpec
-from brickyard.share.model.steps import ChangeObjects, EnableChangeFeed, Loss
+from brickyard.share.model.steps import ChangeObjects, EnableChangeFeed, Loss, Refusal
 from brickyard.share.plan import wanted
 from brickyard.share.plan.case import Case, Do, Item, Mind, Stage, listed
 from brickyard.share.plan.claims import object_name
@@ -216,10 +215,11 @@ def _collisions(share: str, state: ShareState, change: Difference) -> Iterator[I
             seen[exposed(one)].append(one.name)
     for alias, names in sorted(seen.items()):
         if len(names) > 1:
-            yield Problem(
+            yield Refusal(
                 f"{listed(names)} would all be {alias} in the share",
                 where=f"share {share}",
                 remedy="give all but one of them another `shared_as`",
+                code="share-asset-alias",
             )
 
 
@@ -228,8 +228,9 @@ def _limits(share: str, state: ShareState, change: Difference) -> Iterator[Item]
     for noun, kinds, most in _LIMITS:
         count = sum(counts[kind] for kind in kinds)
         if count > most:
-            yield Problem(
+            yield Refusal(
                 f"the share would have {count} {noun}; Databricks takes {most}",
                 where=f"share {share}",
                 remedy="split the share, or share whole schemas",
+                code="share-limit",
             )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from brickyard.kernel.errors import Problem
 from brickyard.share.model.current import Current
+from brickyard.share.model.steps import Refusal
 from brickyard.share.plan.case import Case, Item, Mind
 
 
@@ -18,10 +18,11 @@ def taking(case: Case, kind: str, name: str, *, owner: str, mark: str | None) ->
     elif case.adopt:
         yield Mind(f"The {kind} {name} belongs to {owner or 'nobody known'} and is adopted, as was asked for.")
     else:
-        yield Problem(
+        yield Refusal(
             f"the {kind} {name} exists and belongs to {owner or 'nobody known'}",
             where=f"{kind} {name}",
             remedy="choose another name, ask its owner, or ask to adopt it",
+            code="share-someone-elses",
         )
 
 

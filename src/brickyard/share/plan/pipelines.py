@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from brickyard.kernel.errors import Problem
 from brickyard.share.model.current import (
     ObjectKind,
     PipelineSettings,
@@ -25,6 +24,7 @@ from brickyard.share.model.steps import (
     EnableChangeFeed,
     ImportLibrary,
     Loss,
+    Refusal,
 )
 from brickyard.share.plan.case import Case, Do, Item, Mind, Stage, meant
 from brickyard.share.plan.naming import catalog_and_schema, schedule_name, target
@@ -72,34 +72,42 @@ def _source(case: Case, share: ShareSpec, spec: PipelineSpec) -> Iterator[Item]:
     where = f"share {share.name}: pipeline {spec.name_prefix}"
     source = case.current.sources.get(spec.source_asset.lower())
     if source is None:
-        yield Problem(
+        yield Refusal(
             f"the source {spec.source_asset} does not exist, or we may not see it",
             where=where,
             remedy=meant(spec.source_asset, case.current.sources) or "correct source_asset",
+            code="share-source-missing",
         )
         return
     if source.kind is ObjectKind.TABLE and not source.change_feed and spec.scd_type != FULL:
         yield Do(Stage.CHANGE_FEED, EnableChangeFeed(source.name))
         yield Mind(f"The change feed of {source.name} is turned on: writing to it takes more space from now on.")
     elif not source.change_feed and spec.scd_type != FULL:
-        yield Problem(
+        yield Refusal(
             f"{source.name} is a {source.kind}, which keeps no changes to copy",
             where=where,
             remedy="write `scd_type: full_refresh`, or name a table",
+            code="share-not-copyable",
         )
     if source.kind in (ObjectKind.SCHEMA, ObjectKind.VOLUME, ObjectKind.FUNCTION, ObjectKind.MODEL):
-        yield Problem(f"{source.name} is a {source.kind} and cannot be copied", where=where, remedy="name a table")
+        yield Refusal(
+            f"{source.name} is a {source.kind} and cannot be copied",
+            where=where,
+            remedy="name a table",
+            code="share-not-copyable",
+        )
     yield from _missing_keys(spec, source.columns, where)
 
 
-def _missing_keys(spec: PipelineSpec, columns: tuple[str, ...], where: str) -> Iterator[Problem]:
+def _missing_keys(spec: PipelineSpec, columns: tuple[str, ...], where: str) -> Iterator[Refusal]:
     known = {column.lower() for column in columns}
     for key in spec.key_columns:
         if key.lower() not in known:
-            yield Problem(
+            yield Refusal(
                 f"{spec.source_asset} has no column {key}",
                 where=f"{where}, key_columns",
                 remedy=meant(key, known) or f"its columns are {', '.join(columns) or 'unknown'}",
+                code="share-column-missing",
             )
 
 
@@ -108,10 +116,11 @@ def _place(case: Case, share: ShareSpec, spec: PipelineSpec) -> Iterator[Item]:
     catalog, schema = catalog_and_schema(share, spec)
     where = f"share {share.name}: pipeline {spec.name_prefix}"
     if catalog.lower() not in case.current.catalogs:
-        yield Problem(
+        yield Refusal(
             f"there is no catalog {catalog or '(none is given)'}",
             where=where,
             remedy=meant(catalog, case.current.catalogs) or "have it created, or name another in ext_catalog_name",
+            code="share-catalog-missing",
         )
     elif f"{catalog}.{schema}".lower() not in case.current.schemas:
         yield Do(Stage.SCHEMA, CreateSchema(catalog, schema))
@@ -127,10 +136,11 @@ def _doubles(declared: list[tuple[ShareSpec, PipelineSpec]]) -> Iterator[Item]:
     seen: set[str] = set()
     for share, spec in declared:
         if spec.name_prefix.lower() in seen:
-            yield Problem(
+            yield Refusal(
                 f"the pipeline {spec.name_prefix} is declared twice",
                 where=f"share {share.name}",
                 remedy="give each pipeline a name of its own",
+                code="share-pipeline-declared-twice",
             )
         seen.add(spec.name_prefix.lower())
 
@@ -155,10 +165,11 @@ def _pipeline(case: Case, share: ShareSpec, spec: PipelineSpec) -> Iterator[Item
     elif case.replace:
         yield from _anew(case, share, spec, settings, state)
     else:
-        yield Problem(
+        yield Refusal(
             f"the pipeline {state.settings.name} copies {state.settings.source}; its source cannot become {settings.source}",
             where=f"share {share.name}: pipeline {spec.name_prefix}",
             remedy="give the new pipeline another name, or ask to replace this one and its table",
+            code="share-needs-replacing",
         )
 
 
@@ -250,11 +261,12 @@ def _rescheduled(case: Case, share: ShareSpec, spec: PipelineSpec, state: Schedu
         yield Do(Stage.SCHEDULE, ChangeSchedule(state.job_id, merged, state.settings))
 
 
-def _shared_job(share: ShareSpec, state: ScheduleState) -> Problem:
-    return Problem(
+def _shared_job(share: ShareSpec, state: ScheduleState) -> Refusal:
+    return Refusal(
         f"the job {state.settings.name} ({state.job_id}) does other things than start this pipeline",
         where=f"share {share.name}: schedule {state.settings.name}",
         remedy="rename the job, or take the other tasks out of it",
+        code="share-job-shared",
     )
 
 

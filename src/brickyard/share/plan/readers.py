@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from brickyard.kernel.errors import Problem
 from brickyard.share.model.current import ShareState
 from brickyard.share.model.pack import ShareSpec
-from brickyard.share.model.steps import Grant, Loss, Revoke
+from brickyard.share.model.steps import Grant, Loss, Refusal, Revoke
 from brickyard.share.plan.anew import made_anew
 from brickyard.share.plan.case import Case, Do, Item, Mind, Stage, listed, meant
 from brickyard.share.plan.lifetimes import access_ended
@@ -72,8 +71,9 @@ def _unknown(case: Case, share: ShareSpec) -> Iterator[Item]:
     known = {*case.current.recipients, *case.current.every_recipient, *(r.name.lower() for r in case.pack.recipient)}
     for name in sorted({*share.recipients, *share.recipients_to_add}):
         if name.lower() not in known:
-            yield Problem(
+            yield Refusal(
                 f"there is no recipient {name}, neither in the pack nor in the workspace",
                 where=f"share {share.name}",
                 remedy=meant(name, known) or "declare it under recipient",
+                code="share-recipient-missing",
             )

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from brickyard.kernel.errors import Problem
 from brickyard.share.model.current import OidcPolicy, RecipientState
 from brickyard.share.model.pack import OidcSpec, RecipientSpec, RecipientType
 from brickyard.share.model.steps import (
@@ -16,6 +15,7 @@ from brickyard.share.model.steps import (
     DeleteRecipient,
     Grant,
     Loss,
+    Refusal,
     RemovePolicy,
 )
 from brickyard.share.plan import addresses, lifetimes
@@ -38,10 +38,11 @@ def recipients(case: Case) -> Iterator[Item]:
 def _reserved(spec: RecipientSpec) -> Iterator[Item]:
     for key in sorted(spec.properties):
         if key.lower().startswith(_RESERVED):
-            yield Problem(
+            yield Refusal(
                 f"the property {key} of {spec.name} is reserved",
                 where=f"recipient {spec.name}",
                 remedy="choose another key",
+                code="share-property-reserved",
             )
 
 
@@ -91,10 +92,11 @@ def _present(case: Case, spec: RecipientSpec, state: RecipientState) -> Iterator
     elif case.replace:
         yield from _anew(case, spec, state, reason)
     else:
-        yield Problem(
+        yield Refusal(
             f"the recipient {state.name} cannot be changed: {reason}",
             where=f"recipient {spec.name}",
             remedy="name another recipient, or ask to replace this one, which ends its access until it is set up again",
+            code="share-needs-replacing",
         )
 
 
@@ -163,10 +165,11 @@ def _wanted_addresses(case: Case, spec: RecipientSpec, state: RecipientState) ->
 
 def _limit(name: str, networks: frozenset[str]) -> Iterator[Item]:
     if len(networks) > addresses.MOST:
-        yield Problem(
+        yield Refusal(
             f"{name} would have {len(networks)} addresses; Databricks takes {addresses.MOST}",
             where=f"recipient {name}",
             remedy="join neighbouring addresses to networks (CIDR)",
+            code="share-limit",
         )
 
 

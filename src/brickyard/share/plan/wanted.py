@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from brickyard.kernel.errors import Problem
 from brickyard.share.model.current import ObjectKind, PartitionValue, SharedObject, Source
 from brickyard.share.model.pack import AssetSpec, PartitionSpec, ShareSpec
+from brickyard.share.model.steps import Refusal
 from brickyard.share.plan.case import Case, meant
 
 _ALIAS = re.compile(r"[A-Za-z0-9_]+\.[A-Za-z0-9_]+")
@@ -31,27 +31,32 @@ def source_of(case: Case, asset: AssetSpec) -> Source | None:
     return case.current.sources.get(asset.name.lower())
 
 
-def faults(case: Case, share: ShareSpec, asset: AssetSpec) -> Iterator[Problem]:
+def faults(case: Case, share: ShareSpec, asset: AssetSpec) -> Iterator[Refusal]:
     """Yield what forbids to share an asset as it is declared."""
     where = f"share {share.name}: {asset.name}"
     source = source_of(case, asset)
     if source is None:
-        yield Problem(
+        yield Refusal(
             f"{asset.name} does not exist, or we may not see it",
             where=where,
             remedy=meant(asset.name, case.current.sources)
             or "correct the name, or ask its owner for the right to read it",
+            code="share-source-missing",
         )
         return
     if source.why_not:
-        yield Problem(
-            f"{source.name} cannot be shared: {source.why_not}", where=where, remedy="share another object in its place"
+        yield Refusal(
+            f"{source.name} cannot be shared: {source.why_not}",
+            where=where,
+            remedy="share another object in its place",
+            code="share-not-shareable",
         )
     if asset.type and kind_named(asset.type) is not source.kind:
-        yield Problem(
+        yield Refusal(
             f"{source.name} is a {source.kind} and not a {asset.type}",
             where=where,
             remedy=f"write `type: {source.kind}`, or leave the type out",
+            code="share-asset-type",
         )
     yield from _misfits(asset, source, where)
 
@@ -62,17 +67,35 @@ def kind_named(text: str) -> ObjectKind | None:
     return ObjectKind.__members__.get(_WORDS.get(word, word))
 
 
-def _misfits(asset: AssetSpec, source: Source, where: str) -> Iterator[Problem]:
+def _misfits(asset: AssetSpec, source: Source, where: str) -> Iterator[Refusal]:
     if asset.shared_as and not _alias_fits(asset.shared_as, source.kind):
-        yield Problem(f"{asset.shared_as} is no alias for a {source.kind}", where=where, remedy="write schema.name")
+        yield Refusal(
+            f"{asset.shared_as} is no alias for a {source.kind}",
+            where=where,
+            remedy="write schema.name",
+            code="share-asset-alias",
+        )
     if asset.cdf and asset.history:
-        yield Problem(
-            f"{source.name} asks for cdf and history", where=where, remedy="ask for history: it includes the changes"
+        yield Refusal(
+            f"{source.name} asks for cdf and history",
+            where=where,
+            remedy="ask for history: it includes the changes",
+            code="share-asset-options",
         )
     if asset.history and source.kind not in _WITH_HISTORY:
-        yield Problem(f"a {source.kind} has no history to share", where=where, remedy="leave history out")
+        yield Refusal(
+            f"a {source.kind} has no history to share",
+            where=where,
+            remedy="leave history out",
+            code="share-asset-options",
+        )
     if (asset.cdf or asset.start_version is not None) and source.kind not in _WITH_CHANGES:
-        yield Problem(f"a {source.kind} has no changes to share", where=where, remedy="leave cdf and start_version out")
+        yield Refusal(
+            f"a {source.kind} has no changes to share",
+            where=where,
+            remedy="leave cdf and start_version out",
+            code="share-asset-options",
+        )
     yield from _partition_faults(asset, source, where)
 
 
@@ -82,15 +105,16 @@ def _alias_fits(alias: str, kind: ObjectKind) -> bool:
     return kind is not ObjectKind.SCHEMA and bool(_ALIAS.fullmatch(alias))
 
 
-def _partition_faults(asset: AssetSpec, source: Source, where: str) -> Iterator[Problem]:
+def _partition_faults(asset: AssetSpec, source: Source, where: str) -> Iterator[Refusal]:
     columns = {column.lower() for column in source.partition_columns}
     named = {value.name for partition in asset.partitions for value in partition}
     for name in sorted(name for name in named if name.lower() not in columns):
-        yield Problem(
+        yield Refusal(
             f"{name} is not a partition column of {source.name}",
             where=where,
             remedy=meant(name, columns)
             or "the table's partition columns are " + (", ".join(sorted(columns)) or "none"),
+            code="share-column-missing",
         )
 
 
