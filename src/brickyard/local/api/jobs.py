@@ -109,7 +109,8 @@ def get_run(runs: Runs, call: Call) -> Answer:
     links = _links(runs, call, [run])
     if attempt is not None:
         return task_run_view(run, attempt, links)
-    return run_view(run, runs.store.attempts(run.run_id), links, expand=True, offset=_offset(call))
+    history = call.flag("include_history")
+    return run_view(run, runs.store.attempts(run.run_id), links, expand=True, offset=_offset(call), history=history)
 
 
 @router.on("GET", *_paths("runs/list"), operation="jobs.list_runs")
@@ -129,6 +130,13 @@ def list_runs(runs: Runs, call: Call) -> Answer:
     links = _links(runs, call, found[:size])
     views = [run_view(r, runs.store.attempts(r.run_id) if expand else [], links, expand=expand) for r in found[:size]]
     return {"runs": views, **_more(found, size, (r.run_id for r in found[:size]))}
+
+
+@router.on("POST", *_paths("runs/repair"), operation="jobs.repair_run")
+def repair(runs: Runs, call: Call) -> Answer:
+    """Run tasks of a run that has ended again, as part of it."""
+    body = call.body()
+    return {"repair_id": runs.repair(field_number(body, "run_id"), body)}
 
 
 @router.on("POST", *_paths("runs/cancel"), operation="jobs.cancel_run")

@@ -60,7 +60,7 @@ def advance(run: Run, latest: Latest, now: int) -> list[Move]:
     """Return the moves that are due at *now*; an empty list means wait."""
     if run.life.final or run.life is Life.QUEUED:
         return []
-    if run.cancel_requested or _overdue(run.started, run.timeout_ms, now):
+    if run.cancel_requested or _overdue(run.began, run.timeout_ms, now):
         return _wind_up(run, latest, timed_out=not run.cancel_requested)
     moves = [move for task in run.tasks for move in _task_moves(run, task, latest, now)]
     return moves or _finish(run, latest)
@@ -68,7 +68,7 @@ def advance(run: Run, latest: Latest, now: int) -> list[Move]:
 
 def next_wake(run: Run, latest: Latest) -> int | None:
     """The earliest time in ms since the epoch at which *advance* may say something new by itself."""
-    limits = [_deadline(run.started, run.timeout_ms)]
+    limits = [_deadline(run.began, run.timeout_ms)]
     for task in run.tasks:
         attempt = latest[task.key]
         waits = attempt.life is Life.WAITING_FOR_RETRY
@@ -96,22 +96,24 @@ def _task_moves(run: Run, task: TaskSpec, latest: Latest, now: int) -> list[Move
         case Life.PENDING | Life.RUNNING:
             return [Stop(task.key, timed_out=True)] if _overdue(attempt.started, task.timeout_ms, now) else []
         case Life.TERMINATED | Life.INTERNAL_ERROR:
-            return [Retry(task.key, now + task.retry_wait_ms)] if _may_retry(task, attempt) else []
+            return [Retry(task.key, now + task.retry_wait_ms)] if _may_retry(run, task, attempt) else []
         case _:
             return []
 
 
-def _may_retry(task: TaskSpec, attempt: Attempt) -> bool:
+def _may_retry(run: Run, task: TaskSpec, attempt: Attempt) -> bool:
+    if run.repair_id is not None and attempt.task_run_id < run.repair_id:
+        return False  # it ended before the repair, which did not ask for it
     retryable = attempt.outcome is Outcome.FAILED or (attempt.outcome is Outcome.TIMEDOUT and task.retry_on_timeout)
-    return retryable and (task.max_retries < 0 or attempt.number < task.max_retries)
+    return retryable and (task.max_retries < 0 or attempt.number - attempt.base < task.max_retries)
 
 
-def _settled(task: TaskSpec, attempt: Attempt) -> bool:
-    return attempt.life.final and not _may_retry(task, attempt)
+def _settled(run: Run, task: TaskSpec, attempt: Attempt) -> bool:
+    return attempt.life.final and not _may_retry(run, task, attempt)
 
 
 def _unblock(run: Run, task: TaskSpec, latest: Latest) -> list[Move]:
-    if not all(_settled(run.task(d.task_key), latest[d.task_key]) for d in task.depends_on):
+    if not all(_settled(run, run.task(d.task_key), latest[d.task_key]) for d in task.depends_on):
         return []
     refusal = _refusal(task.run_if, [_as_seen(d, latest) for d in task.depends_on])
     if refusal is None:
@@ -178,7 +180,7 @@ def _wind_up(run: Run, latest: Latest, *, timed_out: bool) -> list[Move]:
 
 
 def _finish(run: Run, latest: Latest) -> list[Move]:
-    if not all(_settled(task, latest[task.key]) for task in run.tasks):
+    if not all(_settled(run, task, latest[task.key]) for task in run.tasks):
         return []
     return [_verdict_of(run, latest)]
 

@@ -141,7 +141,8 @@ class Attempt:
     `started` is when it left the waiting states, `executing` when its process began to work, `ready` when a retry may
     start. `answer` is the outcome of a condition ("true" or "false"), `child` the run that a run_job_task or a
     pipeline_task started,
-    `code` is Databricks' termination code where the outcome alone does not tell it.
+    `code` is Databricks' termination code where the outcome alone does not tell it. `base` is the number of the first
+    attempt since the run began or was last repaired: retries count from it.
     """
 
     task_run_id: int
@@ -160,6 +161,19 @@ class Attempt:
     answer: str | None = None
     child: int | None = None
     resolved: JsonObject = field(default_factory=dict)
+    base: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A run as it once ended, before it was repaired; `repair_id` is None for the run as it was first asked for."""
+
+    repair_id: int | None
+    started: int
+    ended: int
+    life: Life
+    outcome: Outcome | None
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +182,8 @@ class Run:
 
     `settings` is the snapshot that was asked for; `parameters` are the job parameters with their values;
     `overrides` is what run-now gave (`notebook_params`, `python_params`, `job_parameters`). `creator` asked for it, its
-    tasks act as `run_as`. `parent` is the task run whose notebook started it.
+    tasks act as `run_as`. `parent` is the task run whose notebook started it. `phases` are the ends it had before it was
+    repaired, `repair_id` and `repaired` the latest repair and when that was asked for.
     """
 
     run_id: int
@@ -193,6 +208,14 @@ class Run:
     timeout_ms: int = 0
     parent: int | None = None
     trigger: Trigger = Trigger.ONE_TIME
+    phases: tuple[Phase, ...] = ()
+    repair_id: int | None = None
+    repaired: int | None = None
+
+    @property
+    def began(self) -> int | None:
+        """When its time limit began to count, in ms since the epoch."""
+        return self.started if self.started is None or self.repaired is None else max(self.started, self.repaired)
 
     def task(self, key: str) -> TaskSpec:
         """The task of that key."""

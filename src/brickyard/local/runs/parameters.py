@@ -132,7 +132,7 @@ def _run_names(run: Run) -> dict[str, str]:
         "job.run_id": str(run.run_id),
         "parent_run_id": str(run.run_id),
         "job.name": run.name,
-        "job.repair_count": "0",
+        "job.repair_count": str(len(run.phases)),
         "job.trigger.type": "manual",
         "job.start_time.iso_date": f"{began:%Y-%m-%d}",
         "job.start_time.iso_datetime": f"{began:%Y-%m-%dT%H:%M:%S}",

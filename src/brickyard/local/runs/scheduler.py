@@ -184,7 +184,15 @@ class Scheduler:
 
     def _retry(self, run: Run, key: str, ready: int) -> None:
         failed = self._store.latest(run.run_id)[key]
-        again = Attempt(self._store.new_id(), run.run_id, key, failed.number + 1, Life.WAITING_FOR_RETRY, ready=ready)
+        again = Attempt(
+            self._store.new_id(),
+            run.run_id,
+            key,
+            failed.number + 1,
+            Life.WAITING_FOR_RETRY,
+            ready=ready,
+            base=failed.base,
+        )
         self._store.save_attempt(again)
 
     def _halt(self, run: Run, key: str, *, timed_out: bool) -> None:

@@ -13,6 +13,7 @@ from brickyard.local.api.errors import ApiError, denied, invalid
 from brickyard.local.api.routes import field_list, field_number, field_object, field_text
 from brickyard.local.api.tokens import Principal, Tokens
 from brickyard.local.files.workspace import Entry, WorkspaceFiles
+from brickyard.local.runs import repair
 from brickyard.local.runs.environments import Environments
 from brickyard.local.runs.launch import OVERRIDES, Launcher, Surfaces
 from brickyard.local.runs.model import (
@@ -202,6 +203,36 @@ class Runs:
             self._save_new(run, None, "")
         self._scheduler.wake()
         return run.run_id
+
+    def repair(self, run_id: int, body: JsonObject) -> int:
+        """Run tasks of a run that has ended again, as part of it, and return the repair's id."""
+        with self.store.transaction():
+            run = self.store.run(run_id)
+            if run is None or run.run_type not in (RunType.JOB, RunType.SUBMIT):
+                raise invalid(f"Run {run_id} does not exist.")
+            repair.check(run, body)
+            latest = self.store.latest(run_id)
+            keys = repair.chosen(run, latest, body)
+            repair_id = self.store.new_id()
+            job = self.store.job(run.job_id)
+            run = repair.repaired(run, repair_id, body, now_ms())
+            if job is not None:
+                run = repair.with_settings(run, job.settings, keys)
+            self.store.save_run(self._in_line(run, job))
+            self.store.forget_values(run_id, keys)
+            for key in keys:
+                number = latest[key].number + 1
+                self.store.save_attempt(Attempt(self.store.new_id(), run_id, key, number, base=number))
+        self._scheduler.wake()
+        return repair_id
+
+    def _in_line(self, run: Run, job: Job | None) -> Run:
+        """The run, waiting when its job has as many active runs as it may have."""
+        if job is None or len(self.store.open_runs(job.job_id, RunType.JOB)) < job.max_concurrent_runs:
+            return run
+        if not job.queue_enabled:
+            raise ApiError(400, "INVALID_STATE", f"The job already has {job.max_concurrent_runs} active runs.")
+        return replace(run, life=Life.QUEUED)
 
     def run(self, run_id: int) -> Run:
         """A run by its own id or by one of its task runs, or INVALID_PARAMETER_VALUE as Databricks says it."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from brickyard.local.catalog.database import Database, Values
 from brickyard.local.runs.model import (
@@ -18,6 +19,7 @@ from brickyard.local.runs.model import (
     JsonObject,
     Life,
     Outcome,
+    Phase,
     Run,
     RunEnded,
     RunType,
@@ -54,16 +56,23 @@ CREATE TABLE IF NOT EXISTS news (
     number INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL, id INTEGER NOT NULL, at INTEGER NOT NULL,
     settings TEXT NOT NULL DEFAULT '{}');
 """
-_ADD_TRIGGER = "ALTER TABLE runs ADD COLUMN 'trigger' TEXT NOT NULL DEFAULT 'ONE_TIME'"
+_ADDED = {  # columns that older files lack
+    ("runs", "trigger"): "TEXT NOT NULL DEFAULT 'ONE_TIME'",
+    ("runs", "phases"): "TEXT NOT NULL DEFAULT '[]'",
+    ("runs", "repair_id"): "INTEGER",
+    ("runs", "repaired"): "INTEGER",
+    ("attempts", "base"): "INTEGER NOT NULL DEFAULT 0",
+}
 _FIRST_ID = 1_000_000
 _FINAL = "('TERMINATED', 'SKIPPED', 'INTERNAL_ERROR')"
 _RUN_COLUMNS = (
     "run_id", "job_id", "run_type", "name", "creator", "run_as", "settings", "number_in_job", "created", "life", "outcome", "message",
-    "parameters", "overrides", "started", "ended", "cancel_requested", "timed_out", "timeout_ms", "parent", "trigger",
+    "parameters", "overrides", "started", "ended", "cancel_requested", "timed_out", "timeout_ms", "parent", "trigger", "phases", "repair_id",
+    "repaired",
 )  # fmt: skip
 _ATTEMPT_COLUMNS = (
     "task_run_id", "run_id", "task_key", "number", "life", "outcome", "message", "code", "started", "executing",
-    "ended", "ready", "timed_out", "answer", "child", "resolved",
+    "ended", "ready", "timed_out", "answer", "child", "resolved", "base",
 )  # fmt: skip
 
 
@@ -86,8 +95,9 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._db = Database(path)
         self._db.create(_SCHEMA)
-        if "trigger" not in {row["name"] for row in self._db.rows("PRAGMA table_info(runs)")}:
-            self._db.execute(_ADD_TRIGGER)
+        for (table, column), kind in _ADDED.items():
+            if column not in {row["name"] for row in self._db.rows(f"PRAGMA table_info({table})")}:
+                self._db.execute(f'ALTER TABLE {table} ADD COLUMN "{column}" {kind}')
         self.transaction = self._db.transaction
         with self.transaction():
             if self._db.row("SELECT last FROM ids") is None:
@@ -267,6 +277,12 @@ class Store:
         if life.final and (before is None or not Life(before["life"]).final):
             self._note(subject, id_)
 
+    def forget_values(self, run_id: int, task_keys: Sequence[str]) -> None:
+        """Forget the task values of tasks that run again."""
+        marks = ", ".join("?" * len(task_keys))
+        query = f"DELETE FROM task_values WHERE run_id = ? AND task_key IN ({marks})"
+        self._db.execute(query, (run_id, *task_keys))
+
     def _one(self, sql: str, values: Values = ()) -> sqlite3.Row:
         row = self._db.row(sql, values)
         if row is None:
@@ -297,8 +313,14 @@ def _run(row: sqlite3.Row) -> Run:
         "cancel_requested": bool(row["cancel_requested"]),
         "timed_out": bool(row["timed_out"]),
         "trigger": Trigger(row["trigger"]),
+        "phases": tuple(map(_phase, json.loads(row["phases"]))),
     }
     return Run(tasks=read_tasks(settings), **given)
+
+
+def _phase(row: Mapping[str, Any]) -> Phase:
+    outcome = Outcome(row["outcome"]) if row["outcome"] else None
+    return replace(Phase(**row), life=Life(row["life"]), outcome=outcome)
 
 
 def _run_values(run: Run) -> Values:
@@ -306,6 +328,7 @@ def _run_values(run: Run) -> Values:
         "settings": json.dumps(run.settings),
         "parameters": json.dumps(dict(run.parameters)),
         "overrides": json.dumps(run.overrides),
+        "phases": json.dumps([asdict(phase) for phase in run.phases]),
     }
     return [_plain(coded.get(name, getattr(run, name))) for name in _RUN_COLUMNS]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brickyard.local.runs import output
-from brickyard.local.runs.model import Attempt, Job, JsonObject, Life, Outcome, Run, RunType, TaskKind
+from brickyard.local.runs.model import Attempt, Job, JsonObject, Life, Outcome, Phase, Run, RunType, TaskKind
 from brickyard.local.runs.settings import parameter_defaults
 
 PAGE = 100
@@ -55,8 +55,10 @@ def job_view(job: Job, *, expand: bool, offset: int = 0) -> JsonObject:
     }
 
 
-def run_view(run: Run, attempts: Sequence[Attempt], links: Links, *, expand: bool, offset: int = 0) -> JsonObject:
-    """A run; its tasks only when *expand*, a page of them at a time."""
+def run_view(
+    run: Run, attempts: Sequence[Attempt], links: Links, *, expand: bool, offset: int = 0, history: bool = False
+) -> JsonObject:
+    """A run; its tasks only when *expand*, a page of them at a time; its repairs only with *history*."""
     view: JsonObject = {
         "job_id": run.job_id,
         "run_id": run.run_id,
@@ -84,9 +86,34 @@ def run_view(run: Run, attempts: Sequence[Attempt], links: Links, *, expand: boo
     }
     if not expand:
         return view
+    if history:
+        view["repair_history"] = _history(run, attempts)
     tasks = [task_view(run, attempt, links) for attempt in _in_task_order(run, attempts)]
     clusters = {name: run.settings[name] for name in ("job_clusters", "environments") if name in run.settings}
     return {**view, **clusters, "tasks": _page(tasks, offset), **_next_page({"tasks": tasks}, offset)}
+
+
+def _history(run: Run, attempts: Sequence[Attempt]) -> list[JsonObject]:
+    """The run as it was asked for and each of its repairs, with the task runs that belong to each."""
+    began = run.created if run.repaired is None else run.repaired
+    latest = Phase(run.repair_id, began, run.ended or 0, run.life, run.outcome, run.message)
+    phases = [*run.phases, latest]
+    ends = [*(phase.repair_id or 0 for phase in phases[1:]), None]
+    return [
+        {
+            "type": "ORIGINAL" if phase.repair_id is None else "REPAIR",
+            **({} if phase.repair_id is None else {"id": phase.repair_id}),
+            "start_time": phase.started,
+            "end_time": phase.ended,
+            **_states(phase.life, phase.outcome, phase.message, ""),
+            "task_run_ids": [
+                a.task_run_id
+                for a in attempts
+                if (phase.repair_id or 0) < a.task_run_id and (end is None or a.task_run_id < end)
+            ],
+        }
+        for phase, end in zip(phases, ends, strict=True)
+    ]
 
 
 def task_view(run: Run, attempt: Attempt, links: Links) -> JsonObject:
