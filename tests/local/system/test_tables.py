@@ -13,16 +13,41 @@ from brickyard.local.sql.types import text_of, type_of_text
 from brickyard.local.system.tables import SystemTables, names
 
 OWNER = "owner@local"
-TABLES = """
-access.assistant_events access.audit access.clean_room_events access.column_lineage access.inbound_network
-access.outbound_network access.table_lineage access.workspaces_latest billing.account_prices billing.list_prices
-billing.usage compute.clusters compute.node_timeline compute.node_types compute.warehouse_events compute.warehouses
-data_classification.results data_quality_monitoring.table_results lakeflow.job_run_timeline
-lakeflow.job_task_run_timeline lakeflow.job_tasks lakeflow.jobs lakeflow.pipeline_update_timeline lakeflow.pipelines
-marketplace.listing_access_events marketplace.listing_funnel_events mlflow.experiments_latest mlflow.run_metrics_history
-mlflow.runs_latest query.history serving.endpoint_usage serving.served_entities
-storage.predictive_optimization_operations_history
-""".split()
+TABLES = [
+    "access.assistant_events",
+    "access.audit",
+    "access.clean_room_events",
+    "access.column_lineage",
+    "access.inbound_network",
+    "access.outbound_network",
+    "access.table_lineage",
+    "access.workspaces_latest",
+    "billing.account_prices",
+    "billing.list_prices",
+    "billing.usage",
+    "compute.clusters",
+    "compute.node_timeline",
+    "compute.node_types",
+    "compute.warehouse_events",
+    "compute.warehouses",
+    "data_classification.results",
+    "data_quality_monitoring.table_results",
+    "lakeflow.job_run_timeline",
+    "lakeflow.job_task_run_timeline",
+    "lakeflow.job_tasks",
+    "lakeflow.jobs",
+    "lakeflow.pipeline_update_timeline",
+    "lakeflow.pipelines",
+    "marketplace.listing_access_events",
+    "marketplace.listing_funnel_events",
+    "mlflow.experiments_latest",
+    "mlflow.run_metrics_history",
+    "mlflow.runs_latest",
+    "query.history",
+    "serving.endpoint_usage",
+    "serving.served_entities",
+    "storage.predictive_optimization_operations_history",
+]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +99,9 @@ def test_a_table_can_be_read_and_has_these_columns(run, name):
 
 
 def test_what_a_laptop_has_nothing_to_say_about_is_empty(run):
-    silent = [name for name in TABLES if name.partition(".")[0] in ("billing", "marketplace", "mlflow", "serving", "storage")]
+    silent = [
+        name for name in TABLES if name.partition(".")[0] in ("billing", "marketplace", "mlflow", "serving", "storage")
+    ]
     counts = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS n FROM system.{name}" for name in silent)
     assert {row["name"]: row["n"] for row in run(counts)} == dict.fromkeys(silent, 0)
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,6 +49,7 @@ from brickyard.local.sql.model import Parameter, Result, SqlError, SqlSession, u
 from brickyard.local.sql.places import Places
 from brickyard.local.sql.relations import Uses, literal_parts
 from brickyard.local.sql.types import result_of
+from brickyard.local.system.columns import Namespace, column_rows
 from brickyard.local.system.journal import Journal
 from brickyard.local.system.model import Stamp
 from brickyard.local.system.rows import Finished, audit_rows, history_row, lineage_rows
@@ -284,9 +286,14 @@ class _Work:
             prepared,
         )
         self.shop.journal.add("query.history", [history_row(done)])
-        self.shop.journal.add("access.audit", list(audit_rows(done)))
+        self.shop.journal.add("access.audit", audit_rows(done))
         if error is None:
-            self.shop.journal.add("access.table_lineage", list(lineage_rows(done)))
+            self.shop.journal.add("access.table_lineage", lineage_rows(done))
+            if self.uses.target is not None:
+                self.shop.journal.add_later("access.column_lineage", partial(column_rows, done, self._namespace()))
+
+    def _namespace(self) -> Namespace:
+        return Namespace(self.session.catalog, self.session.schema, frozenset(self.session.temp_views))
 
 
 def _owned_up(plan: pyarrow.Table, call: Call) -> pyarrow.Table:

@@ -104,6 +104,8 @@ class Journal:
                 write()
         except (SqlError, OSError) as error:
             log.warning("system rows were not written: %s", error)
+        except Exception:  # the outermost frame of the thread: one row that cannot be made must not end the writing
+            log.exception("system rows were not written")
 
     def _flush(self, name: str) -> None:
         with self._lock:

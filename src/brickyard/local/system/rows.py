@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from brickyard.local.api.scim import user_id
@@ -29,6 +29,7 @@ class Finished:
     error: str | None = None
     canceled: bool = False
     prepared: bool = False
+    event_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
     def milliseconds(self) -> int:
@@ -85,29 +86,29 @@ def _pipeline_info(origin: Origin, pipeline: str, update: str) -> Row | None:
 
 def lineage_rows(done: Finished) -> Iterator[Row]:
     """The rows of `system.access.table_lineage`: one for each source of a target, or for each table only read."""
-    event = str(uuid.uuid4())
     target = done.uses.target
     for source in done.uses.sources or ([None] if target else []):
-        if source is None or not _same(source, target):
-            yield _lineage_row(done, source, target, event)
+        if source is None or not same(source, target):
+            yield _lineage_row(done, source, target)
 
 
-def _same(one: Use, other: Use | None) -> bool:
+def same(one: Use, other: Use | None) -> bool:
+    """Whether a statement reads what it writes, which is no lineage."""
     if other is None:
         return False
     return one.path == other.path if one.table is None or other.table is None else one.table.key == other.table.key
 
 
-def _lineage_row(done: Finished, source: Use | None, target: Use | None, event: str) -> Row:
+def _lineage_row(done: Finished, source: Use | None, target: Use | None) -> Row:
     return {
-        **lineage_event(done, event),
+        **lineage_event(done),
         **side("source", source),
         **side("target", target),
         "direct_access": source.direct if source else True,
     }
 
 
-def lineage_event(done: Finished, event: str) -> Row:
+def lineage_event(done: Finished) -> Row:
     """What the lineage rows of a statement have in common, but for the record's own id that each is given here."""
     origin = done.session.origin
     return {
@@ -116,7 +117,7 @@ def lineage_event(done: Finished, event: str) -> Row:
         "event_time": done.ended,
         "event_date": done.ended.date(),
         "record_id": str(uuid.uuid4()),
-        "event_id": event,
+        "event_id": done.event_id,
         "statement_id": done.statement_id,
         "entity_metadata": {
             "job_info": {"job_id": origin.job_id, "job_run_id": origin.job_run_id} if origin.job_id else None,
