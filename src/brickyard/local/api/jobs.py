@@ -106,11 +106,14 @@ def get_run(runs: Runs, call: Call) -> Answer:
     """Describe a run with its tasks, or one task run."""
     run_id = _id(call, "run_id")
     run, attempt = runs.run(run_id), runs.store.attempt(run_id)
-    links = _links(runs, call, [run])
+    attempts = runs.store.attempts(run.run_id) if attempt is None else [attempt]
+    iterations = runs.iterations(attempts)
+    links = _links(runs, call, [run, *(child for child, _ in iterations.values())])
+    offset, history = _offset(call), call.flag("include_history")
     if attempt is not None:
-        return task_run_view(run, attempt, links)
-    history = call.flag("include_history")
-    return run_view(run, runs.store.attempts(run.run_id), links, expand=True, offset=_offset(call), history=history)
+        root = runs.store.root(run)
+        return task_run_view(run, attempt, links, root=root, offset=offset, iterations=iterations)
+    return run_view(run, attempts, links, expand=True, offset=offset, history=history, iterations=iterations)
 
 
 @router.on("GET", *_paths("runs/list"), operation="jobs.list_runs")
@@ -230,8 +233,8 @@ def set_task_value(runs: Runs, call: Call) -> Answer:
 @router.on("GET", "/api/local/runs/task-values", operation="local.get_task_value")
 def get_task_value(runs: Runs, call: Call) -> Answer:
     """A task value of the calling task's run."""
-    attempt = runs.caller(call.principal)
-    value = runs.store.values(attempt.run_id).get((call.text("task_key"), call.text("key")))
+    run = runs.store.root(runs.run(runs.caller(call.principal).run_id))
+    value = runs.store.values(run.run_id).get((call.text("task_key"), call.text("key")))
     return {} if value is None else {"value": value}
 
 
@@ -240,8 +243,11 @@ def _listed(job: Job, *, expand: bool) -> JsonObject:
 
 
 def _page(runs: Runs, call: Call, run: Run) -> str:
-    links = _links(runs, call, [run])
-    return render(run, [_shown(runs, run, attempt, links) for attempt in runs.store.attempts(run.run_id)])
+    attempts = runs.store.attempts(run.run_id)
+    children = list(runs.iterations(attempts).values())
+    links = _links(runs, call, [run, *(child for child, _ in children)])
+    shown = [(run, one) for one in attempts] + [(child, one) for child, found in children for one in found]
+    return render(run, [_shown(runs, of, one, links) for of, one in shown])
 
 
 def _shown(runs: Runs, run: Run, attempt: Attempt, links: Links) -> tuple[Attempt, list[JsonObject], str, JsonObject]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from brickyard.local.api.errors import ApiError
-from brickyard.local.api.routes import field_number, field_object, field_text
+from brickyard.local.api.routes import field_list, field_number, field_object, field_text
 from brickyard.local.api.tokens import Principal, Tokens
 from brickyard.local.files.workspace import Entry, Kind, WorkspaceFiles, workspace_path
+from brickyard.local.runs.foreach import input_names, inputs_of, settings_of
 from brickyard.local.runs.model import Attempt, JsonObject, Life, Outcome, Run, TaskKind, TaskSpec, now_ms
 from brickyard.local.runs.parameters import Surroundings, compare, resolve
 from brickyard.local.runs.processes import Order, Processes, scrubbed
@@ -52,12 +53,11 @@ class Launcher:
     run_job: Callable[[int, JsonObject, Principal], Run]
     cancel: Callable[[int], None]
     refresh: Callable[[JsonObject, Attempt, Principal], int]
+    iterate: Callable[[Run, Attempt, JsonObject], Run]
 
     def begin(self, run: Run, task: TaskSpec, attempt: Attempt) -> Attempt:
         """Start an attempt: a process, a condition that is judged at once, or a run of another job."""
-        latest = self.store.latest(run.run_id)
-        values = {key: _as_text(value) for key, value in self.store.values(run.run_id).items()}
-        body = resolve(task, Surroundings(run, attempt, latest, values, self.surfaces.host))
+        body = resolve(task, self._surroundings(run, attempt))
         attempt = replace(attempt, resolved=body)
         self.store.save_attempt(attempt)
         match task.kind:
@@ -67,10 +67,19 @@ class Launcher:
                 return self._begin_job(attempt, body, run)
             case TaskKind.PIPELINE:
                 return self._begin_refresh(attempt, body, run)
+            case TaskKind.FOR_EACH:
+                return self._begin_iterations(attempt, body, run)
             case TaskKind.UPDATE:
                 return self._begin_update(run, attempt)
             case _:
                 return self._begin_process(run, task, attempt)
+
+    def _surroundings(self, run: Run, attempt: Attempt) -> Surroundings:
+        """What the references of an attempt mean; an iteration refers to the run of its for_each task."""
+        root = self.store.root(run)
+        values = {key: _as_text(value) for key, value in self.store.values(root.run_id).items()}
+        given = {} if root is run else input_names(run, attempt.task_key)
+        return Surroundings(root, attempt, self.store.latest(root.run_id), values, self.surfaces.host, given)
 
     def halt(self, task: TaskSpec, attempt: Attempt) -> None:
         """Ask the process or the child run of an attempt to end."""
@@ -97,6 +106,17 @@ class Launcher:
             child = self.run_job(field_number(body, "job_id"), {**given, **token}, Principal(run.run_as))
         except ApiError as error:
             return _over(attempt, Outcome.FAILED, error.message, "INVALID_RUN_CONFIGURATION")
+        return replace(attempt, child=child.run_id, life=Life.RUNNING, executing=now_ms())
+
+    def _begin_iterations(self, attempt: Attempt, body: JsonObject, run: Run) -> Attempt:
+        try:
+            inputs = inputs_of(body)
+        except ApiError as error:
+            return _over(attempt, Outcome.FAILED, error.message, "INVALID_RUN_CONFIGURATION")
+        if not inputs:
+            return _over(attempt, Outcome.SUCCESS, "")
+        settings = settings_of(body, inputs, field_list(run.settings, "environments"))
+        child = self.iterate(run, attempt, settings)
         return replace(attempt, child=child.run_id, life=Life.RUNNING, executing=now_ms())
 
     def _begin_refresh(self, attempt: Attempt, body: JsonObject, run: Run) -> Attempt:
@@ -135,7 +155,7 @@ class Launcher:
             **_parameters_of(attempt.resolved),
             **self._roots(),
             "libraries": bool(task.libraries),
-            "tags": _tags(run, attempt, entry, self.surfaces.host),
+            "tags": _tags(self.store.root(run), attempt, entry, self.surfaces.host),
         }
         environment = self._environment(run, attempt, folder)
         self.processes.start(Order(attempt.task_run_id, str(folder), environment, work))

@@ -63,7 +63,17 @@ def advance(run: Run, latest: Latest, now: int) -> list[Move]:
     if run.cancel_requested or _overdue(run.began, run.timeout_ms, now):
         return _wind_up(run, latest, timed_out=not run.cancel_requested)
     moves = [move for task in run.tasks for move in _task_moves(run, task, latest, now)]
-    return moves or _finish(run, latest)
+    return _within_limit(run, latest, moves) or _finish(run, latest)
+
+
+def _within_limit(run: Run, latest: Latest, moves: list[Move]) -> list[Move]:
+    """Leave out the starts that the run's own concurrency has no room for."""
+    if not run.concurrency:
+        return moves
+    room = run.concurrency - sum(attempt.life.in_process for attempt in latest.values())
+    starts = [move for move in moves if isinstance(move, Start)]
+    late = {move.task_key for move in starts[max(room, 0) :]}
+    return [move for move in moves if not isinstance(move, Start) or move.task_key not in late]
 
 
 def next_wake(run: Run, latest: Latest) -> int | None:

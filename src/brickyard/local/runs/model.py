@@ -82,6 +82,7 @@ class TaskKind(StrEnum):
     CONDITION = "condition_task"
     RUN_JOB = "run_job_task"
     PIPELINE = "pipeline_task"
+    FOR_EACH = "for_each_task"
     UPDATE = "pipeline_update_task"  # ours: the process of a pipeline's update
 
     @property
@@ -91,12 +92,13 @@ class TaskKind(StrEnum):
 
 
 class RunType(StrEnum):
-    """Who asked for a run: a job, runs/submit, `dbutils.notebook.run`, or a pipeline for one of its updates."""
+    """Who asked for a run: a job, runs/submit, `dbutils.notebook.run`, a pipeline's update, a for_each task."""
 
     JOB = "JOB_RUN"
     SUBMIT = "SUBMIT_RUN"
     WORKFLOW = "WORKFLOW_RUN"
     UPDATE = "UPDATE_RUN"  # ours: told by the Pipelines API only
+    FOR_EACH = "FOR_EACH_RUN"  # ours: the iterations of a for_each_task, told as part of its run
 
 
 class Trigger(StrEnum):
@@ -139,8 +141,8 @@ class Attempt:
     """One attempt of one task; times in ms since the epoch.
 
     `started` is when it left the waiting states, `executing` when its process began to work, `ready` when a retry may
-    start. `answer` is the outcome of a condition ("true" or "false"), `child` the run that a run_job_task or a
-    pipeline_task started,
+    start. `answer` is the outcome of a condition ("true" or "false"), `child` the run that a run_job_task, a
+    pipeline_task or a for_each_task started,
     `code` is Databricks' termination code where the outcome alone does not tell it. `base` is the number of the first
     attempt since the run began or was last repaired: retries count from it.
     """
@@ -216,6 +218,12 @@ class Run:
     def began(self) -> int | None:
         """When its time limit began to count, in ms since the epoch."""
         return self.started if self.started is None or self.repaired is None else max(self.started, self.repaired)
+
+    @property
+    def concurrency(self) -> int:
+        """How many of its tasks may run at the same time, 0 for no limit of its own."""
+        limit = self.settings.get("concurrency") if self.run_type is RunType.FOR_EACH else 0
+        return limit if isinstance(limit, int) else 1
 
     def task(self, key: str) -> TaskSpec:
         """The task of that key."""

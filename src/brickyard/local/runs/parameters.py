@@ -15,13 +15,14 @@ _REFERENCE = re.compile(r"\{\{\s*([\w.\-]+)\s*\}\}")
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a reference can name: the run, the attempt, its finished neighbours and their task values."""
+    """What a reference can name: the run, the attempt, its finished neighbours, their task values, an iteration's input."""
 
     run: Run
     attempt: Attempt
     latest: Mapping[str, Attempt]
     values: Mapping[tuple[str, str], str] = field(default_factory=dict)
     workspace_url: str = ""
+    given: Mapping[str, str] = field(default_factory=dict)
 
 
 def resolve(task: TaskSpec, around: Surroundings) -> JsonObject:
@@ -29,6 +30,8 @@ def resolve(task: TaskSpec, around: Surroundings) -> JsonObject:
     if task.kind is TaskKind.UPDATE:
         return task.body
     names = _names(task, around)
+    if task.kind is TaskKind.FOR_EACH:  # the nested task is resolved when an iteration begins
+        return {**task.body, "inputs": _replace(task.body.get("inputs"), names)}
     body = _replace(task.body, names)
     return {**body, **_effective(task.kind, body, around.run, names)} if isinstance(body, dict) else {}
 
@@ -68,7 +71,7 @@ def _effective(kind: TaskKind, body: JsonObject, run: Run, names: Mapping[str, s
         case TaskKind.SQL:
             own = _text_object(body.get("parameters"))
             return {"parameters": {**own, **_text_object(run.overrides.get("sql_params")), **job}}
-        case TaskKind.CONDITION | TaskKind.RUN_JOB | TaskKind.PIPELINE | TaskKind.UPDATE:
+        case TaskKind.CONDITION | TaskKind.RUN_JOB | TaskKind.PIPELINE | TaskKind.UPDATE | TaskKind.FOR_EACH:
             return {}
 
 
@@ -121,6 +124,7 @@ def _names(task: TaskSpec, around: Surroundings) -> dict[str, str]:
         names[f"tasks.{key}.execution_count"] = str(other.number + 1)
         names[f"tasks.{key}.result_state"] = (other.outcome or "").lower()
         names[f"tasks.{key}.outcome"] = other.answer or ""
+    names |= around.given
     return names | {f"tasks.{key}.values.{name}": value for (key, name), value in around.values.items()}
 
 

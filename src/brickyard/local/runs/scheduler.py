@@ -207,8 +207,15 @@ class Scheduler:
             if child is not None and child.life.final:
                 good = child.outcome in (Outcome.SUCCESS, Outcome.SUCCESS_WITH_FAILURES)
                 outcome = self._asked_for(attempt) or (Outcome.SUCCESS if good else Outcome.FAILED)
-                message = "" if good else f"Run {child.run_id} of job {child.job_id}: {child.message or child.outcome}"
-                self._end(attempt, Life.TERMINATED, outcome, message)
+                self._end(attempt, Life.TERMINATED, outcome, "" if good else self._why(child))
+
+    def _why(self, child: Run) -> str:
+        """Why a run that a task started did not succeed."""
+        if child.run_type is not RunType.FOR_EACH:
+            return f"Run {child.run_id} of job {child.job_id}: {child.message or child.outcome}"
+        latest = self._store.latest(child.run_id).values()
+        bad = sum(attempt.outcome is not Outcome.SUCCESS for attempt in latest)
+        return f"{bad} of {len(latest)} iterations did not succeed."
 
     def _release_queue(self, job_id: int) -> None:
         """Let the oldest waiting runs of a job go as far as its limit allows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +42,7 @@ from brickyard.local.runs.settings import (
     text_map,
 )
 from brickyard.local.runs.store import Store
+from brickyard.local.runs.views import Iterations
 from brickyard.local.sql.model import Origin
 
 MAX_TOKEN = 64
@@ -58,7 +59,15 @@ class Runs:
         self.store = Store(surfaces.home / "runs" / "runs.sqlite")
         self._processes = Processes(self._notify)
         launcher = Launcher(
-            surfaces, tokens, files, self.store, self._processes, self._run_child, self.cancel, self._refresh
+            surfaces,
+            tokens,
+            files,
+            self.store,
+            self._processes,
+            self._run_child,
+            self.cancel,
+            self._refresh,
+            self._iterate,
         )
         self._scheduler = Scheduler(self.store, launcher, now_ms)
         self._clockwork = Clockwork(self.store.jobs, self._fire)
@@ -76,7 +85,7 @@ class Runs:
         """Settle what the last server left open, then drive runs."""
         self._scheduler.start()
         for run in self.store.open_runs():
-            if run.parent is not None:
+            if run.parent is not None and run.run_type is not RunType.FOR_EACH:
                 self._request_cancel(run)
         self._clockwork.start()
 
@@ -85,6 +94,19 @@ class Runs:
 
     def _run_child(self, job_id: int, body: JsonObject, principal: Principal) -> Run:
         return self.run_now(job_id, body, principal, Trigger.RUN_JOB_TASK)
+
+    def _iterate(self, run: Run, attempt: Attempt, settings: JsonObject) -> Run:
+        """Run the iterations of a for_each task; the same attempt gives the same run."""
+        token = str(attempt.task_run_id)
+        with self.store.transaction():
+            known = self.store.submission("for_each", token)
+            if known is not None:
+                return self.run(known)
+            child = self._new_run(RunType.FOR_EACH, settings, run.creator)
+            child = replace(child, job_id=run.job_id, name=run.name, run_as=run.run_as, parent=attempt.task_run_id)
+            self._save_new(child, token, "for_each")
+        self._scheduler.wake()
+        return child
 
     def _refresh(self, body: JsonObject, attempt: Attempt, principal: Principal) -> int:
         if self.refresh is None:
@@ -260,8 +282,18 @@ class Runs:
         if not run.life.final:
             raise ApiError(400, "INVALID_STATE", f"Run {run_id} is active; cancel it first.")
         self.store.delete_run(run.run_id)
-        for attempt in self.store.attempts(run.run_id):
+        attempts = self.store.attempts(run.run_id)
+        for attempt in [*attempts, *(one for _, found in self.iterations(attempts).values() for one in found)]:
             shutil.rmtree(self.folder(attempt.task_run_id), ignore_errors=True)
+
+    def iterations(self, attempts: Sequence[Attempt]) -> Iterations:
+        """The runs that for_each tasks among *attempts* go through, each with its attempts."""
+        children = [(a.task_run_id, self.store.run(a.child)) for a in attempts if a.child is not None]
+        return {
+            task_run_id: (child, self.store.attempts(child.run_id))
+            for task_run_id, child in children
+            if child is not None and child.run_type is RunType.FOR_EACH
+        }
 
     def _request_cancel(self, run: Run) -> None:
         with self.store.transaction():
@@ -322,7 +354,7 @@ class Runs:
         attempt = self.store.attempt(task_run_id)
         if attempt is None:
             return Origin()
-        run = self.run(attempt.run_id)
+        run = self.store.root(self.run(attempt.run_id))
         if run.run_type is RunType.UPDATE:
             order = run.tasks[0].body
             return Origin(pipeline_id=str(order["pipeline_id"]), update_id=str(order["update_id"]))

@@ -14,11 +14,12 @@ from brickyard.local.api.routes import field_list, field_number, field_object, f
 from brickyard.local.runs.model import Dependency, JsonObject, RunIf, Schedule, TaskKind, TaskSpec
 
 MAX_TASKS = 1000
+MAX_CONCURRENCY = 100
 _KEY = re.compile(r"[\w-]{1,100}\Z")
 _ENUM = "must be one of"
 _ELSEWHERE = (
     "ai_runtime_task", "alert_task", "clean_rooms_notebook_task", "dashboard_task", "dbt_cloud_task",
-    "dbt_platform_task", "dbt_task", "for_each_task", "gen_ai_compute_task", "power_bi_task",
+    "dbt_platform_task", "dbt_task", "gen_ai_compute_task", "power_bi_task",
     "python_operator_task", "spark_jar_task", "spark_submit_task",
 )  # fmt: skip
 _TASK_FIELDS = (*TaskKind, *_ELSEWHERE)
@@ -67,7 +68,8 @@ def check_job(settings: Mapping[str, object]) -> None:
 def check_environments(settings: Mapping[str, object]) -> None:
     """Check that every environment that a task names is there."""
     known = _environments(settings)
-    for task in field_objects(settings, "tasks"):
+    tasks = field_objects(settings, "tasks")
+    for task in [*tasks, *(field_object(field_object(t, TaskKind.FOR_EACH), "task") for t in tasks)]:
         key = field_text(task, "environment_key", "")
         if key and key not in known:
             raise invalid(f"Task {field_text(task, 'task_key')} names the environment {key}, which is not defined.")
@@ -198,6 +200,17 @@ def _condition(body: JsonObject) -> None:
     field_text(body, "right")
 
 
+def _for_each(body: JsonObject) -> None:
+    field_text(body, "inputs")
+    if not 1 <= field_number(body, "concurrency", 1) <= MAX_CONCURRENCY:
+        raise invalid(f"for_each_task.concurrency must be between 1 and {MAX_CONCURRENCY}.")
+    nested = _read_task(field_object(body, "task"), {})
+    if nested.kind is TaskKind.FOR_EACH:
+        raise invalid("A for_each_task cannot be nested in another one.")
+    if nested.depends_on:
+        raise invalid("The nested task of a for_each_task cannot depend on other tasks.")
+
+
 _CHECKERS: Mapping[TaskKind, Callable[[JsonObject], object]] = {
     TaskKind.NOTEBOOK: partial(_workspace_file, path_field="notebook_path"),
     TaskKind.PYTHON: partial(_workspace_file, path_field="python_file"),
@@ -206,6 +219,7 @@ _CHECKERS: Mapping[TaskKind, Callable[[JsonObject], object]] = {
     TaskKind.CONDITION: _condition,
     TaskKind.RUN_JOB: partial(field_number, name="job_id"),
     TaskKind.PIPELINE: partial(field_text, name="pipeline_id"),
+    TaskKind.FOR_EACH: _for_each,
     TaskKind.UPDATE: partial(field_text, name="update_id"),
 }
 

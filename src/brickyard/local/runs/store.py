@@ -163,10 +163,16 @@ class Store:
         row = self._db.row("SELECT * FROM runs WHERE run_id = ? AND NOT deleted", (run_id,))
         return None if row is None else _run(row)
 
+    def root(self, run: Run) -> Run:
+        """The run to which iterations of a for_each task belong; any other run itself."""
+        attempt = self.attempt(run.parent) if run.run_type is RunType.FOR_EACH and run.parent is not None else None
+        return (None if attempt is None else self.run(attempt.run_id)) or run
+
     def runs(self, wanted: RunFilter, limit: int) -> list[Run]:
         """The newest runs that a filter lets through; children of notebooks only when their job is asked for."""
         conditions = {
             "NOT deleted": (),
+            "run_type <> 'FOR_EACH_RUN'": (),
             "job_id = ?" if wanted.job_id is not None else "run_type NOT IN ('WORKFLOW_RUN', 'UPDATE_RUN')": _given(
                 wanted.job_id
             ),
@@ -258,15 +264,22 @@ class Store:
         match row["subject"]:
             case "run":
                 run = self.run(row["id"])
-                return RunEnded(run) if run is not None and run.life.final else None
+                if run is None or not run.life.final or run.run_type is RunType.FOR_EACH:
+                    return None
+                return RunEnded(run)
             case "attempt":
                 attempt = self.attempt(row["id"])
                 run = None if attempt is None else self.run(attempt.run_id)
-                return None if run is None or attempt is None else AttemptEnded(run, attempt)
+                return None if run is None or attempt is None else AttemptEnded(self._told_run(run), attempt)
             case subject:
                 job = self._one("SELECT * FROM jobs WHERE job_id = ?", (row["id"],))
                 then = replace(_job(job), settings=json.loads(row["settings"]))
                 return JobChanged(then, row["at"], subject == "deleted job")
+
+    def _told_run(self, run: Run) -> Run:
+        """The run as a listener knows it: iterations belong to the run of their for_each task."""
+        root = self.root(run)
+        return replace(run, run_id=root.run_id, run_type=root.run_type, number_in_job=root.number_in_job)
 
     def _note(self, subject: str, id_: int, settings: str = "{}", at: int | None = None) -> None:
         values = (subject, id_, now_ms() if at is None else at, settings)

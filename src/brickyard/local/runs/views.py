@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from brickyard.local.runs import output
 from brickyard.local.runs.model import Attempt, Job, JsonObject, Life, Outcome, Phase, Run, RunType, TaskKind
@@ -24,6 +26,11 @@ _CODES: Mapping[Outcome, tuple[str, str]] = {
     Outcome.MAXIMUM_CONCURRENT_RUNS_REACHED: ("MAX_CONCURRENT_RUNS_EXCEEDED", "CLIENT_ERROR"),
 }
 _TYPES = {"DRIVER_ERROR": "CLOUD_FAILURE", "RESOURCE_NOT_FOUND": "CLIENT_ERROR"}
+
+
+Iterations = Mapping[
+    int, tuple[Run, Sequence[Attempt]]
+]  # by the task run of a for_each task: the run of its iterations
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,14 @@ def job_view(job: Job, *, expand: bool, offset: int = 0) -> JsonObject:
 
 
 def run_view(
-    run: Run, attempts: Sequence[Attempt], links: Links, *, expand: bool, offset: int = 0, history: bool = False
+    run: Run,
+    attempts: Sequence[Attempt],
+    links: Links,
+    *,
+    expand: bool,
+    offset: int = 0,
+    history: bool = False,
+    iterations: Iterations = MappingProxyType({}),
 ) -> JsonObject:
     """A run; its tasks only when *expand*, a page of them at a time; its repairs only with *history*."""
     view: JsonObject = {
@@ -88,7 +102,7 @@ def run_view(
         return view
     if history:
         view["repair_history"] = _history(run, attempts)
-    tasks = [task_view(run, attempt, links) for attempt in _in_task_order(run, attempts)]
+    tasks = [task_view(run, attempt, links, iterations) for attempt in _in_task_order(run, attempts)]
     clusters = {name: run.settings[name] for name in ("job_clusters", "environments") if name in run.settings}
     return {**view, **clusters, "tasks": _page(tasks, offset), **_next_page({"tasks": tasks}, offset)}
 
@@ -116,7 +130,7 @@ def _history(run: Run, attempts: Sequence[Attempt]) -> list[JsonObject]:
     ]
 
 
-def task_view(run: Run, attempt: Attempt, links: Links) -> JsonObject:
+def task_view(run: Run, attempt: Attempt, links: Links, iterations: Iterations = MappingProxyType({})) -> JsonObject:
     """One attempt of one task, with the task as it was asked for."""
     asked = next(
         (task for task in _objects(run.settings.get("tasks")) if task.get("task_key") == attempt.task_key),
@@ -124,6 +138,8 @@ def task_view(run: Run, attempt: Attempt, links: Links) -> JsonObject:
     )
     kind = run.task(attempt.task_key).kind
     body = {kind.value: {**run.task(attempt.task_key).body, **_answer(attempt)}}
+    if kind is TaskKind.FOR_EACH:
+        body[kind.value]["stats"] = _stats(iterations.get(attempt.task_run_id))
     started, ended = attempt.started or 0, attempt.ended or 0
     executing = attempt.executing or ended
     return {
@@ -139,14 +155,23 @@ def task_view(run: Run, attempt: Attempt, links: Links) -> JsonObject:
         "cleanup_duration": 0,
         "run_page_url": links.page(run),
         **_states(attempt.life, attempt.outcome, attempt.message, attempt.code, stopped=attempt.timed_out),
-        **({"resolved_values": {kind.value: _resolved(kind, attempt.resolved)}} if attempt.resolved else {}),
+        **_resolved_values(kind, attempt.resolved),
     }
 
 
-def task_run_view(run: Run, attempt: Attempt, links: Links) -> JsonObject:
-    """A task run asked for by its own id."""
-    task = task_view(run, attempt, links)
-    whole = run_view(run, [attempt], links, expand=True)
+def task_run_view(
+    run: Run,
+    attempt: Attempt,
+    links: Links,
+    *,
+    root: Run | None = None,
+    offset: int = 0,
+    iterations: Iterations = MappingProxyType({}),
+) -> JsonObject:
+    """A task run asked for by its own id; a for_each task with a page of its iterations, an iteration with its *root*."""
+    task = task_view(run, attempt, links, iterations)
+    whole = run_view(run, [attempt], links, expand=True, iterations=iterations)
+    root = root or run
     own = (
         "run_id",
         "attempt_number",
@@ -161,8 +186,41 @@ def task_run_view(run: Run, attempt: Attempt, links: Links) -> JsonObject:
         **whole,
         **{name: task[name] for name in own},
         "run_name": attempt.task_key,
-        "job_run_id": run.run_id,
+        "job_run_id": root.run_id,
+        "run_type": root.run_type.value,
+        "number_in_job": root.number_in_job,
         "run_duration": max((attempt.ended or 0) - (attempt.started or 0), 0),
+        **_iterations_page(iterations.get(attempt.task_run_id), links, offset),
+    }
+
+
+def _iterations_page(found: tuple[Run, Sequence[Attempt]] | None, links: Links, offset: int) -> JsonObject:
+    if found is None:
+        return {}
+    child, attempts = found
+    views = [task_view(child, attempt, links) for attempt in _in_task_order(child, attempts)]
+    return {"iterations": _page(views, offset), **_next_page({"tasks": views}, offset)}
+
+
+def _stats(found: tuple[Run, Sequence[Attempt]] | None) -> JsonObject:
+    """How far the iterations are, by the last attempt of each, and what their failures say."""
+    latest = {} if found is None else {attempt.task_key: attempt for attempt in found[1]}
+    ended = [a for a in latest.values() if a.life.final]
+    failed = [a for a in ended if a.outcome is not Outcome.SUCCESS]
+    messages = Counter(a.message for a in failed)
+    return {
+        "task_run_stats": {
+            "total_iterations": len(latest),
+            "scheduled_iterations": sum(a.started is not None for a in latest.values()),
+            "active_iterations": sum(a.life.in_process for a in latest.values()),
+            "completed_iterations": len(ended),
+            "succeeded_iterations": len(ended) - len(failed),
+            "failed_iterations": len(failed),
+        },
+        "error_message_stats": [
+            {"error_message": message, "count": count, "termination_category": "CLIENT_ERROR"}
+            for message, count in messages.items()
+        ],
     }
 
 
@@ -233,6 +291,10 @@ def _answer(attempt: Attempt) -> JsonObject:
     return {} if attempt.answer is None else {"outcome": attempt.answer}
 
 
+def _resolved_values(kind: TaskKind, body: JsonObject) -> JsonObject:
+    return {"resolved_values": {kind.value: _resolved(kind, body)}} if body and kind is not TaskKind.FOR_EACH else {}
+
+
 def _resolved(kind: TaskKind, body: JsonObject) -> JsonObject:
     names = {
         TaskKind.NOTEBOOK: ("base_parameters",),
@@ -243,6 +305,7 @@ def _resolved(kind: TaskKind, body: JsonObject) -> JsonObject:
         TaskKind.RUN_JOB: ("job_parameters", "parameters"),
         TaskKind.PIPELINE: ("parameters",),
         TaskKind.UPDATE: (),
+        TaskKind.FOR_EACH: (),
     }[kind]
     return {name: body[name] for name in names if name in body}
 
