@@ -122,7 +122,16 @@ def _merge(call: Call, target: Target) -> Result:
     tree = single(call.text, call.session.temp_views, trees=True).tree
     if not isinstance(tree, exp.Merge):
         raise unsupported("This MERGE on a table with a change feed", "turn the change feed off")
-    source = call.query(call.render_text(f"SELECT * FROM {call.need('source', Span).slice(call.text)}"))
+    return merge_rows(call, target, tree, source_of(call))
+
+
+def source_of(call: Call) -> pa.Table:
+    """The rows of a MERGE's source, computed by the engine."""
+    return call.query(call.render_text(f"SELECT * FROM {call.need('source', Span).slice(call.text)}"))
+
+
+def merge_rows(call: Call, target: Target, tree: exp.Merge, source: pa.Table) -> Result:
+    """Merge rows by delta-rs, in one commit; nothing is committed when nothing changes."""
     with call.shop.ledger.authored(target.path, call.author):
         metrics = _merged(target.path, tree, source)
     return call.changed(metrics)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from brickyard.dbsql.model import Reference
 from brickyard.kernel.names import quote
-from brickyard.local.sql import changefeed
+from brickyard.local.sql import bounded, changefeed
 from brickyard.local.sql.call import Call, Target
 from brickyard.local.sql.delta import log, write
 from brickyard.local.sql.delta.log import Action, Change, Snapshot
@@ -171,6 +171,10 @@ def change_rows(call: Call) -> Result:
         before = target.snapshot()
         if before.has_change_feed or (call.verb != "MERGE" and _has_subquery(call)):
             return changefeed.change(call, target, before)
+        if tree := bounded.bounded(call, before):
+            rows = changefeed.source_of(call)
+            if bounded.is_small(rows.num_rows):
+                return changefeed.merge_rows(call, target, tree, rows)
         return _by_engine(call, target)
 
 
