@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,12 @@ if TYPE_CHECKING:
     from brickyard.kernel.measure import Measure
     from brickyard.settings import Settings
 
-ROOMS = ("migrate", "share")
+ROOMS = ("migrate", "share", "health")
 
 
 def load(part: str) -> list[ModuleType]:
-    """Import `brickyard.<room>.<part>` of every room, for example its `api`, `cli`, `tasks` or `tables`."""
-    return [import_module(f"brickyard.{room}.{part}") for room in ROOMS]
+    """Import `brickyard.<room>.<part>` of every room that has it: its `api`, `cli`, `tasks` or `tables`."""
+    return [import_module(name) for room in ROOMS if find_spec(name := f"brickyard.{room}.{part}")]
 
 
 def routers(settings: Settings) -> list[APIRouter]:

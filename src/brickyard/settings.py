@@ -141,6 +141,13 @@ class Settings(BaseSettings):
     share_rotation_minutes: float = Field(
         60.0, ge=0, description="How often it is looked for tokens to replace and grants to end; 0 is never."
     )
+    health_source_catalog: str = Field("system", description="Catalog of the system tables that health reads.")
+    health_catalog: str | None = Field(
+        None, description="Catalog that health writes; the source catalog's name and `_health` if unset."
+    )
+    health_run_minutes: float = Field(
+        0, ge=0, description="How often a worker brings the gold layer up to date; 0 is never."
+    )
     smtp_host: str | None = Field(
         None,
         validation_alias=_also("SMTP_HOST"),
