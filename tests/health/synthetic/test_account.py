@@ -132,3 +132,7 @@ def test_an_account_of_ten_million_usage_rows_comes_in_chunks_of_a_million() -> 
     chunks = synthetic.generate(scale=200.0).chunks("billing.usage")
     sizes = [next(chunks).num_rows for _ in range(2)]
     assert all(900_000 < size < 1_600_000 for size in sizes)
+
+
+def test_an_account_has_every_source_of_the_gold_layer() -> None:
+    assert len(SMALL.sources) == 34

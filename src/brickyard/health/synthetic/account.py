@@ -10,7 +10,22 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
-from brickyard.health.synthetic import arrival, skus, usage, workspaces
+from brickyard.health.synthetic import (
+    access,
+    arrival,
+    compute,
+    lakeflow,
+    lineage,
+    marketplace,
+    mlflow,
+    quality,
+    query,
+    serving,
+    skus,
+    storage,
+    usage,
+    workspaces,
+)
 from brickyard.health.synthetic.period import Period, microseconds, midnight, moment
 from brickyard.health.synthetic.sources import ARRIVED, SHAPES, Shape, arrival_schema, source
 from brickyard.health.synthetic.world import World, build
@@ -24,10 +39,43 @@ SNAPSHOTS: dict[str, Callable[[World], Dated]] = {
     "access.workspaces_latest": workspaces.workspaces_latest,
     "billing.list_prices": skus.list_prices,
     "billing.account_prices": skus.account_prices,
+    "compute.node_types": compute.node_types,
+    "data_classification.results": quality.classification,
+}
+
+DEFINITIONS: dict[str, Callable[[World], pa.Table]] = {
+    "compute.warehouses": compute.warehouses,
+    "mlflow.experiments_latest": mlflow.experiments_latest,
+    "serving.served_entities": serving.served_entities,
+    "lakeflow.jobs": lakeflow.jobs,
+    "lakeflow.job_tasks": lakeflow.job_tasks,
+    "lakeflow.pipelines": lakeflow.pipelines,
 }
 
 TELLERS: dict[str, Teller] = {
     "billing.usage": usage.usage,
+    "data_quality_monitoring.table_results": quality.table_results,
+    "marketplace.listing_access_events": marketplace.listing_access_events,
+    "marketplace.listing_funnel_events": marketplace.listing_funnel_events,
+    "mlflow.runs_latest": mlflow.runs_latest,
+    "mlflow.run_metrics_history": mlflow.run_metrics_history,
+    "serving.endpoint_usage": serving.endpoint_usage,
+    "serving.payload_logs": serving.payload_logs,
+    "storage.predictive_optimization_operations_history": storage.operations,
+    "query.history": query.history,
+    "access.audit": access.audit,
+    "access.assistant_events": access.assistant_events,
+    "access.clean_room_events": access.clean_room_events,
+    "access.inbound_network": access.inbound_network,
+    "access.outbound_network": access.outbound_network,
+    "access.table_lineage": lineage.table_lineage,
+    "access.column_lineage": lineage.column_lineage,
+    "compute.clusters": compute.clusters,
+    "compute.node_timeline": compute.node_timeline,
+    "compute.warehouse_events": compute.warehouse_events,
+    "lakeflow.job_run_timeline": lakeflow.job_run_timeline,
+    "lakeflow.job_task_run_timeline": lakeflow.job_task_run_timeline,
+    "lakeflow.pipeline_update_timeline": lakeflow.pipeline_update_timeline,
 }
 
 
@@ -50,7 +98,7 @@ class Account:
     @property
     def sources(self) -> tuple[str, ...]:
         """Return the names of all sources, such as `billing.usage`."""
-        return tuple(name for name in SHAPES if name in TELLERS or name in SNAPSHOTS)
+        return tuple(SHAPES)
 
     @property
     def settled_at(self) -> datetime:
@@ -66,6 +114,9 @@ class Account:
 
     def chunks(self, name: str) -> Iterator[pa.Table]:
         """Yield the same rows as `arrivals`, in the same order, about a million at a time and never all in memory."""
+        if name in DEFINITIONS:
+            yield DEFINITIONS[name](self.world)
+            return
         held: list[pa.Table] = []
         for span in Period(self.first_day, self.days).spans(self.scale):
             held.append(TELLERS[name](self.world, span))

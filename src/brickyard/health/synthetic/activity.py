@@ -167,6 +167,17 @@ def _sessions(world: World, span: Period, kind: str, active: draw.Floats, *, med
     return Sessions(owner.astype(np.int64), start, start + length)
 
 
+def _requests(pipeline: Ints, start: Ints, state: Ints) -> Ints:
+    """Return whose request each update serves: its own, or that of the failed update of the pipeline before it."""
+    order = np.lexsort((start, pipeline))
+    after_failure = np.zeros(len(order), dtype=np.bool_)
+    after_failure[1:] = (pipeline[order][1:] == pipeline[order][:-1]) & (state[order][:-1] == 1)
+    request = np.arange(len(order), dtype=np.int64)
+    retried = np.flatnonzero(after_failure)
+    request[order[retried]] = order[retried - 1]
+    return request
+
+
 @lru_cache(maxsize=2)
 def updates(world: World, span: Period) -> Updates:
     """Return the pipeline updates that begin in a span; some are retries of the request before them."""
@@ -181,12 +192,60 @@ def updates(world: World, span: Period) -> Updates:
     state = draw.choose(rng, (91, 6, 2, 1), size)
     state[rng.permutation(size)[:3]] = (1, 2, 3)
     classic = ~world.pipelines.serverless[pipeline]
+    requests = draw.uuids(rng, size)
     return Updates(
         pipeline=pipeline,
         id=draw.uuids(rng, size),
-        request=draw.uuids(rng, size),
+        request=requests.take(pa.array(_requests(pipeline, start, state))),
         start=start,
         stop=start + length,
         state=state,
         cluster=draw.only(classic, _cluster_ids(rng, start)),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statements:
+    """SQL statements: on a warehouse, or on serverless compute (warehouse -1), all of them reading a table."""
+
+    id: pa.Array
+    warehouse: Ints
+    workspace: Ints
+    user: Ints
+    start: Ints
+    stop: Ints
+    state: Ints
+    table: Ints
+    kind: Ints
+
+
+IDLE_WAREHOUSE = 1  # up, but nobody asks it anything
+IDLE_CLUSTER = 1  # up, but it has nothing to do
+
+
+@lru_cache(maxsize=2)
+def statements(world: World, span: Period) -> Statements:
+    """Return the statements that begin in a span; four in five run on a warehouse that is up."""
+    rng, up = world.rng("statements", span.first.toordinal()), warehouse_sessions(world, span)
+    size = world.events(500, span, 60)
+    busy = np.flatnonzero(up.owner != IDLE_WAREHOUSE)
+    session = busy[rng.integers(0, len(busy), size)]
+    serverless = rng.random(size) < 0.2
+    start = up.start[session] + (rng.random(size) * (up.stop - up.start)[session]).astype(np.int64)
+    start = np.where(serverless, span.start + rng.integers(0, span.days * DAY, size), start)
+    length = (draw.lognormal(rng, 900, 1.8, size).clip(5, 7_200_000) * 1_000).astype(np.int64)
+    home = world.workspaces.home
+    elsewhere = home[rng.integers(0, len(home), size)]
+    state = draw.choose(rng, (95, 3.5, 1.5), size)
+    state[:4] = (1, 1, 2, 2)
+    return Statements(
+        id=draw.uuids(rng, size),
+        warehouse=np.where(serverless, -1, up.owner[session]),
+        workspace=np.where(serverless, elsewhere, world.warehouses.workspace[up.owner[session]]),
+        user=rng.integers(0, len(world.users.number), size),
+        start=start,
+        stop=start + length,
+        state=state,
+        table=(rng.random(size) ** 2 * len(world.tables.layer)).astype(np.int64),
+        kind=draw.choose(rng, (70, 15, 8, 4, 3), size),
     )

@@ -60,3 +60,8 @@ def _struct(kind: pa.DataType, size: int, values: Mapping[str, Any], mask: Mask 
 def dates(moments: Ints) -> pa.Array:
     """Return the UTC days of moments given in microseconds."""
     return pa.array((moments // DAY).astype(np.int32), pa.int32()).cast(pa.date32())
+
+
+def instants(moments: Ints) -> pa.Array:
+    """Return moments given in microseconds as timestamps."""
+    return pa.array(moments, pa.timestamp("us", "UTC"))

@@ -90,6 +90,11 @@ def only(mask: Mask, values: pa.Array) -> pa.Array:
     return call_function("if_else", [pa.array(mask), values, pa.scalar(None, values.type)])
 
 
+def either(mask: Mask, there: pa.Array, elsewhere: pa.Array) -> pa.Array:
+    """Return the values of the first under the mask and those of the second elsewhere."""
+    return call_function("if_else", [pa.array(mask), there, elsewhere])
+
+
 def join(*parts: pa.Array | str) -> pa.Array:
     """Write texts behind each other."""
     return call_function(

@@ -288,7 +288,7 @@ def _clusters(rng: np.random.Generator, places: _Places) -> Compute:
 
 
 def _warehouses(rng: np.random.Generator, places: _Places) -> Compute:
-    size, thin = places.count(10, 4)
+    size, thin = places.count(10, 6)
     serverless = _with_both(rng.random(size) < 0.6)
     return _compute(rng, places, size, draw.hex_ids(rng, size, 16), "bi", "warehouse", 0.9 * thin, serverless)
 
