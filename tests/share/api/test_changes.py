@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from databricks.sdk.service.catalog import PermissionsChange as CatalogChange
 from databricks.sdk.service.catalog import Privilege
-from databricks.sdk.service.jobs import CronSchedule, PipelineTask, Task
+from databricks.sdk.service.jobs import CronSchedule, JobSettings, PipelineTask, Task
 from databricks.sdk.service.pipelines import NotebookLibrary, PipelineLibrary, UpdateInfoState
 from databricks.sdk.service.sharing import AuthenticationType
 from tests.share.flow.conftest import clean
@@ -19,6 +19,7 @@ from tests.share.flow.conftest import clean
 from brickyard.local import LocalWorkspace
 from brickyard.metadata import Metadata, audit
 from brickyard.share import tasks  # noqa: F401 — the import registers the room's tasks
+from brickyard.share.observe.recipients import MARK
 from brickyard.share.store import documents
 from brickyard.workspace import run_sql
 
@@ -197,6 +198,45 @@ def test_a_schedule_is_made_changed_and_deleted(call: Call, metadata: Metadata, 
         ("DeleteSchedule", "daily"),
         ("DeleteSchedule", "again"),
     ]
+
+
+def test_a_job_is_deleted_only_when_we_made_it_and_it_only_starts_the_pipeline(call: Call, workspace: LocalWorkspace):
+    client = workspace.client()
+    call(201, "POST", "/pipelines/copy", json=PIPELINE)
+    (copy,) = client.pipelines.list_pipelines(filter="name LIKE 'copy'")
+    start = Task(task_key="a", pipeline_task=PipelineTask(pipeline_id=copy.pipeline_id or ""))
+    more = Task(task_key="b", pipeline_task=PipelineTask(pipeline_id=copy.pipeline_id or ""), depends_on=[])
+    schedule = CronSchedule(quartz_cron_expression="0 0 6 * * ?", timezone_id="UTC")
+    client.jobs.create(name="shared", tasks=[start, more], schedule=schedule, tags={MARK: "somebody"})
+    client.jobs.create(name="unmarked", tasks=[start], schedule=schedule)
+    call(201, "POST", "/pipelines/copy/schedules", json=DAILY)
+    since = len(workspace.requests())
+    for method, path, why in (
+        ("DELETE", "/pipelines/copy/schedules/shared", "does other things"),
+        ("PATCH", "/pipelines/copy/schedules/shared/cron?cron_expression=0 0 7 * * ?", "does other things"),
+        ("DELETE", "/pipelines/copy/schedules/unmarked", "neither by a pack nor by this service"),
+        ("DELETE", "/pipelines/copy/schedules", "neither by a pack nor by this service"),
+    ):
+        assert why in call(409, method, path).json()["detail"]
+    assert {one.method for one in workspace.requests()[since:]} == {"GET"}
+    (unmarked,) = client.jobs.list(name="unmarked")
+    client.jobs.delete(unmarked.job_id or 0)
+    call(200, "DELETE", "/pipelines/copy/schedules")
+    assert [job.settings and job.settings.name for job in client.jobs.list()] == ["shared"]
+
+
+def test_of_two_jobs_with_one_name_the_one_that_we_made_is_deleted(call: Call, workspace: LocalWorkspace):
+    client = workspace.client()
+    call(201, "POST", "/pipelines/copy", json=PIPELINE)
+    (copy,) = client.pipelines.list_pipelines(filter="name LIKE 'copy'")
+    task = Task(task_key="a", pipeline_task=PipelineTask(pipeline_id=copy.pipeline_id or ""))
+    schedule = CronSchedule(quartz_cron_expression="0 0 6 * * ?", timezone_id="UTC")
+    theirs = client.jobs.create(name="daily", tasks=[task], schedule=schedule, tags={"team": "x"})
+    call(201, "POST", "/pipelines/copy/schedules", json={**DAILY, "job_name": "other"})
+    (ours,) = client.jobs.list(name="other")
+    client.jobs.update(ours.job_id or 0, new_settings=JobSettings(name="daily"))
+    call(200, "DELETE", "/pipelines/copy/schedules/daily")
+    assert [job.job_id for job in client.jobs.list()] == [theirs.job_id]
 
 
 def test_a_catalog_is_made_once(call: Call, metadata: Metadata, workspace: LocalWorkspace):

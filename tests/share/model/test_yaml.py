@@ -47,6 +47,14 @@ def test_a_byte_order_mark_is_fine_and_other_encodings_are_not():
     assert said(b"a: b\nc: \0d\n") == ["pack.yaml:2:4: a NUL character stands here"]
 
 
+def test_a_character_that_is_escaped_in_two_halves_is_joined_and_half_of_one_is_refused():
+    with_pair = PACK.replace("[acme]", '["acme"]').replace("metadata:", 'metadata:\n  client: "a\\ud83d\\ude00"', 1)
+    assert read(with_pair).pack.metadata.client == "a😀"
+    assert said(with_pair.replace("\\ude00", "")) == ["pack.yaml:2:11: an escape here is half of a character"]
+    for text in ('{"a\\ud85b": 1}', '{"a": ["\\udef0"]}'):
+        assert "an escape here is half of a character" in "".join(said(text)).encode().decode()
+
+
 def test_depth_and_number_of_nodes_are_limited_before_anything_is_built():
     assert said("a: " + "[" * 5000) == ["pack.yaml:1:23: the file is nested deeper than 20 levels"]
     assert said("a:\n" + "- b\n" * 100_000)[0].endswith("the file has more than 100,000 nodes")
@@ -150,7 +158,7 @@ def test_a_rule_keeps_silent_where_what_it_rests_on_is_wrong():
         ("requestor: rita@example.com", "strategy: UPSERT", "metadata.strategy: 'UPSERT' is not accepted"),
         ("name: acme\n", 'name: "ac me"\n', "recipient[0].name: 'ac me' holds ' '"),
         ("name: acme\n", 'name: "ac\\u200bme"\n', "recipient[0].name:"),
-        ("name: acme\n", 'name: "ac\\ud800me"\n', "recipient[0].name: holds the character '\\ud800'"),
+        ("name: acme\n", 'name: "ac\\ud800me"\n', "an escape here is half of a character"),
         ("[203.0.113.7]", "[10.0.0.0/33]", "recipient[0].recipient_ips[0]: '10.0.0.0/33' is not an IP address"),
         ("[203.0.113.7]", "[999.1.1.1/77]", "is not an IP address or a range"),
         ("[203.0.113.7]", "[junk]", "is not an IP address or a range"),

@@ -158,17 +158,17 @@ def change_timezone(context: Working, pipeline_name: PipelineName, job_name: Job
 
 @of_pipelines.delete("/{pipeline_name}/schedules/{job_name}", responses=answers(403, 409))
 def delete_schedule(context: Working, pipeline_name: PipelineName, job_name: JobName) -> Done:
-    """Delete a job that starts a pipeline."""
+    """Delete a job that we made and that does nothing but start this pipeline."""
     do(context, DeleteSchedule(_schedule(context, pipeline_name, job_name)))
     return Done(Message=f"Schedule {job_name} was deleted.")
 
 
 @of_pipelines.delete("/{pipeline_name}/schedules", responses=answers(403, 409))
 def delete_schedules(context: Working, pipeline_name: PipelineName) -> Done:
-    """Delete every job that starts a pipeline on a schedule and does nothing else, one after the other."""
+    """Delete every job that starts a pipeline on a schedule and does nothing else; none when one of them is not ours."""
     client = context.workspaces.client()
     states = schedule_states(client, pipeline_state(client, pipeline_name))
-    found = [state for state in states if not state.other_tasks]
+    found = sorted((state for state in states if not state.other_tasks), key=_is_ours)  # what is refused comes first
     for state in found:
         do(context, DeleteSchedule(state))
     return Done(Message=f"{len(found)} schedule(s) of {pipeline_name} were deleted.")
@@ -180,7 +180,11 @@ def _schedule(context: Context, pipeline_name: str, job_name: str) -> ScheduleSt
     named = [state for state in found if job_name in (state.settings.name, str(state.job_id))]
     if not named:
         raise NotFound(f"no job {job_name} starts the pipeline {pipeline_name}")
-    return named[0]
+    return max(named, key=_is_ours)
+
+
+def _is_ours(state: ScheduleState) -> bool:
+    return state.mark is not None and not state.other_tasks
 
 
 def _changed(context: Context, state: ScheduleState, settings: ScheduleSettings) -> Done:

@@ -58,9 +58,10 @@ class _Changed:
 def direct(context: Context, step: Step, *, adopt: bool = False) -> RunRecord:
     """Perform one step now and return its run, or raise what Databricks or a guard said.
 
-    Raises GuardRefused for a thing of somebody else, unless *adopt*, and WorkspaceRefused with the status
-    that Databricks gave.
+    Raises GuardRefused for a thing of somebody else, unless *adopt*, and for a job that does more than start one
+    pipeline, and WorkspaceRefused with the status that Databricks gave.
     """
+    _check_job(context, step, adopt=adopt)
     if not adopt:
         _check_owner(context, step)
     plan = Plan(strategy=Strategy.UPDATE, steps=(step,))
@@ -130,6 +131,28 @@ def _check_owner(context: Context, step: Step) -> None:
             code="share-someone-elses",
             remedy="ask its owner, or ask to adopt it",
         )
+
+
+def _check_job(context: Context, step: Step, *, adopt: bool) -> None:
+    """Refuse to change a job that has other tasks, or to delete one that carries no mark of ours unless *adopt*."""
+    if not isinstance(step, ChangeSchedule | DeleteSchedule):
+        return
+    job_id = step.job_id if isinstance(step, ChangeSchedule) else step.before.job_id
+    job = pipelines.schedule(context.workspaces.client(), job_id)
+    if job is not None and job.other_tasks:
+        raise _not_ours(job, "does other things than start this pipeline")
+    if job is not None and isinstance(step, DeleteSchedule) and not (job.mark or adopt):
+        raise _not_ours(
+            job, f"belongs to {job.owner or 'nobody known'} and was made neither by a pack nor by this service"
+        )
+
+
+def _not_ours(job: ScheduleState, why: str) -> GuardRefused:
+    return GuardRefused(
+        f"the job {job.settings.name} ({job.job_id}) {why}",
+        code="share-job-shared",
+        remedy="take its other tasks out of it, or change it in Databricks",
+    )
 
 
 def _recorded(context: Context, found: _Changed) -> bool:

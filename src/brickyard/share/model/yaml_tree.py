@@ -30,6 +30,7 @@ _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z|[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z"
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+_HALF = re.compile("[\ud800-\udfff]")
 _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -154,6 +155,7 @@ class _Builder:
                 self._put(self.open.pop().closed())
             case ScalarEvent():
                 self._plain_only(event)
+                event.value = self._text(event)
                 self._put(_scalar(event))
 
     def _begin(self, event: Any) -> None:
@@ -172,6 +174,18 @@ class _Builder:
             self._refuse(event, f"the anchor &{event.anchor} is not accepted", "write the value out where it is needed")
         if event.tag is not None:
             self._refuse(event, f"the tag {event.tag!r} is not accepted", "remove the tag")
+
+    def _text(self, event: ScalarEvent) -> str:
+        r"""Return a scalar's text, pairs such as \ud83d\ude00 joined as JSON has them; half of one is no character."""
+        text = str(event.value)
+        if not _HALF.search(text):
+            return text
+        units = text.encode("utf-16-le", "surrogatepass")
+        try:
+            return units.decode("utf-16-le")
+        except UnicodeDecodeError:
+            self._refuse(event, "an escape here is half of a character", "write the character itself")
+            return units.decode("utf-16-le", "replace")
 
     def _put(self, node: Node) -> None:
         if not self.open:
