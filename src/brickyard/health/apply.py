@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, assert_never
 
@@ -45,6 +45,7 @@ class Work:
     gold: Gold
     shapes: Mapping[str, Shape]
     now: Now
+    days: dict[str, tuple[date, ...] | None] = field(default_factory=dict)  # that merges of this run touched
 
     @property
     def keys(self) -> dict[str, tuple[str, ...]]:
@@ -120,12 +121,7 @@ def _merge(work: Work, step: Merge) -> str:
     begun = time.monotonic()
     table = work.gold[step.table]
     batch = Batch(step.first, work.now.run)
-    found = Extent.of(work.sql(statements.extent(table, work.places, batch))[0]) if table.latest else None
-    if found and found.faulty:
-        work.sql(statements.quarantine(table, work.places, batch, work.now))
-    days = found.days if found else None
-    statement = statements.merge(table, work.places, batch, work.now, work.keys, days, full=step.full)
-    done = _merged(table.table, work.sql(statement), found)
+    done = _rows(work, table, batch, full=step.full) if table.latest else _groups(work, table, batch)
     source = table.source.name if table.source else _STATIC
     _remember(work, table, source, step.first, done, begun)
     if step.first == 0:
@@ -134,17 +130,31 @@ def _merge(work: Work, step: Merge) -> str:
     return print_merge_summary(done)
 
 
+def _rows(work: Work, table: GoldTable, batch: Batch, *, full: bool) -> Merged:
+    """Merge rows, the newest of each key, a slice of days at a time where there are many."""
+    found = Extent.of(work.sql(statements.extent(table, work.places, batch))[0])
+    if found.faulty:
+        work.sql(statements.quarantine(table, work.places, batch, work.now))
+    done = Merged(table.table, found.rows, 0, 0, 0, found.faulty)
+    if found.rows == found.faulty:
+        return done
+    empty = not work.sql(f"SELECT 1 FROM {work.places.gold(table.table)} LIMIT 1")
+    for days in statements.slices(found):
+        statement = statements.merge(table, work.places, batch, work.now, work.keys, days, full=full, empty=empty)
+        done = done.plus(_affected(work.sql(statement)))
+    work.days[table.table] = found.days
+    return done
+
+
+def _groups(work: Work, table: GoldTable, batch: Batch) -> Merged:
+    """Recompute the keys or groups that a batch touches."""
+    counts = _affected(work.sql(statements.merge(table, work.places, batch, work.now, work.keys)))
+    return Merged(table.table, counts["inserted"] + counts["updated"], **counts)
+
+
 def _remember(work: Work, table: GoldTable, source: str, first: int, done: Merged, begun: float) -> None:
     seconds = time.monotonic() - begun
     store.merged(work.sql, work.places, source, first, work.now.run, done, table.hash, work.now, seconds)
-
-
-def _merged(table: str, rows: Any, found: Extent | None) -> Merged:
-    counts = _affected(rows)
-    rows_in = found.rows if found else counts["inserted"] + counts["updated"]
-    return Merged(
-        table, rows_in, counts["inserted"], counts["updated"], counts["deleted"], found.faulty if found else 0
-    )
 
 
 def _affected(rows: Any) -> dict[str, int]:
@@ -165,7 +175,7 @@ def _look_up_again(work: Work, step: LookUpAgain) -> str:
     done = Merged(table.table, 0, 0, 0, 0)
     if days != ():
         statement = statements.look_up_again(table, work.places, join, changed, work.now, work.keys, days)
-        done = _merged(table.table, work.sql(statement), None)
+        done = done.plus(_affected(work.sql(statement)))
     _remember(work, table, step.other, step.first, done, begun)
     return f"{step.table}: {done.updated:,} rows have another answer in {step.other}"
 
@@ -182,7 +192,7 @@ def _days_to_look_up(work: Work, table: GoldTable, step: LookUpAgain, changed: B
 
 
 def _reconcile(work: Work, table: GoldTable) -> str:
-    rows = work.sql(statements.reconcile(table, work.places, work.now.run, None))
+    rows = work.sql(statements.reconcile(table, work.places, work.now.run, work.days.get(table.table)))
     store.reconciled(work.sql, work.places, table.table, rows, work.now)
     wrong = [row for row in rows if row["bronze"] != row["gold"]]
     if wrong:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from brickyard.health.model.compiled import BATCH, CREATED, UPDATED, VERSION
 from brickyard.health.model.contract import Join
@@ -36,6 +36,15 @@ class Merged:
     updated: int
     deleted: int
     quarantined: int = 0
+
+    def plus(self, counts: Mapping[str, int]) -> Merged:
+        """Add what a further statement inserted, updated and deleted."""
+        return replace(
+            self,
+            inserted=self.inserted + counts["inserted"],
+            updated=self.updated + counts["updated"],
+            deleted=self.deleted + counts["deleted"],
+        )
 
     @property
     def written(self) -> int:
@@ -104,16 +113,16 @@ def merge_fact_table(
 
     *columns* are all columns but the audit timestamps and the batch. *bounds* are literals that say where in the
     target the batch can have partners. With *changed* (SQL) a newer version that differs in nothing keeps the batch
-    and the time of the older one.
+    and the time of the older one. Without *newer* present keys are left alone: rows are only inserted.
     """
     written = [c for c in columns if c not in key]
     kept = [_kept(c, changed) for c in (BATCH, UPDATED)]
     sets = ", ".join([*(f"{quote(c)} = s.{quote(c)}" for c in written), *kept])
     every = [*columns, BATCH, CREATED, UPDATED]
+    update = f"WHEN MATCHED AND {newer} THEN UPDATE SET {sets}\n" if newer else ""
     return (
         f"MERGE INTO {target} t USING ({relation}) s ON {same(key, 't', 's')}{' AND ' + bounds if bounds else ''}\n"
-        f"WHEN MATCHED AND {newer} THEN UPDATE SET {sets}\n"
-        f"WHEN NOT MATCHED THEN INSERT ({names(every)}) VALUES ({names(every, 's')})"
+        f"{update}WHEN NOT MATCHED THEN INSERT ({names(every)}) VALUES ({names(every, 's')})"
     )
 
 

@@ -109,9 +109,9 @@ def _broken(rule: Expectation) -> str:
     return f"({rule.when}) AND {failed}" if rule.when else failed
 
 
-def newest(table: GoldTable, places: Places, batch: Batch) -> str:
-    """The good rows of a batch, one of each key: the newest version."""
-    good = f"SELECT * FROM ({typed(table, places, batch.sql)}) WHERE _faults = ''"
+def newest(table: GoldTable, places: Places, batch: Batch, where: str = "true") -> str:
+    """The good rows of a batch, one of each key: the newest version. *where* is over gold columns that the key fixes."""
+    good = f"SELECT * FROM ({typed(table, places, batch.sql)}) WHERE _faults = '' AND {where}"
     return deduplicate_bronze(good, table.contract.key)
 
 

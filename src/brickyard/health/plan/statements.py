@@ -16,6 +16,7 @@ from brickyard.health.plan.merging import Stamp, add_audit_timestamps, merge_dim
 from brickyard.health.plan.relations import Batch
 from brickyard.health.plan.text import Places, names, quote
 
+_SLICE = 1_000_000  # rows of a merge
 _MOST_DAYS = 100  # as literals in a condition; a wider batch is bounded by its first and last day
 
 
@@ -59,12 +60,12 @@ def measure(table: GoldTable, relation: str, faults: str = "_faults") -> str:
     )
 
 
-def bounds(table: GoldTable, days: Sequence[date] | None) -> str:
-    """Say where in the target the batch can have partners, as literals that prune files; nothing when it is not known."""
+def bounds(table: GoldTable, days: Sequence[date] | None, of: str = "t.") -> str:
+    """Say where rows on these days lie, as literals that prune files; nothing when it is not known."""
     if not days or table.contract.prune is None:
         return ""
     column = table.column(table.contract.prune)
-    name = f"t.{quote(table.contract.prune)}"
+    name = f"{of}{quote(table.contract.prune)}"
     first, last = min(days), max(days)
     if column is not None and column.type.lower() == "timestamp":
         return f"{name} >= timestamp'{first} 00:00:00Z' AND {name} <= timestamp'{last} 23:59:59.999999Z'"
@@ -73,6 +74,15 @@ def bounds(table: GoldTable, days: Sequence[date] | None) -> str:
         return between
     listed = ", ".join(f"date'{day}'" for day in days)
     return f"{between} AND {name} IN ({listed})"
+
+
+def slices(found: Extent) -> tuple[tuple[date, ...] | None, ...]:
+    """Cut a large batch by days, so that an engine never holds more than some million rows at once."""
+    if not found.days or found.rows <= _SLICE:
+        return (found.days,)
+    count = min(len(found.days), -(-found.rows // _SLICE))
+    size = -(-len(found.days) // count)
+    return tuple(found.days[at : at + size] for at in range(0, len(found.days), size))
 
 
 def merge(
@@ -84,11 +94,15 @@ def merge(
     days: Sequence[date] | None = None,
     *,
     full: bool = False,
+    empty: bool = False,
 ) -> str:
-    """Write the MERGE of a batch. *keys*: of the tables that are looked up in. *full*: rows that differ are rewritten."""
+    """Write the MERGE of a batch. *keys*: of the tables that are looked up in. *full*: rows that differ are rewritten.
+
+    *days* cut the batch and bound the target. Into an *empty* target rows are only inserted.
+    """
     columns = [c.name for c in table.columns if c.origin in ("source", "enriched", "history")] + ["_version"]
     if table.latest:
-        return _latest(table, places, batch, now, dict(keys), days, columns, full=full)
+        return _latest(table, places, batch, now, dict(keys), days, columns, full=full, empty=empty)
     if table.contract.kind is Kind.DIM_SCD2:
         rows, old = relations.versions(table, places, batch), relations.old_of_keys(table, places, batch)
     else:
@@ -107,12 +121,16 @@ def _latest(
     columns: list[str],
     *,
     full: bool,
+    empty: bool,
 ) -> str:
-    rows = relations.enriched(table, places, relations.newest(table, places, batch), keys)
+    where = bounds(table, days, "") or "true"
+    rows = relations.enriched(table, places, relations.newest(table, places, batch, where), keys)
     stamped = add_audit_timestamps(f"SELECT {names(columns)} FROM ({rows})", stamp(now))
     differs = different(table)
     newer = f"s.{quote('_version')} > t.{quote('_version')}"
-    if full:
+    if empty:
+        newer = ""
+    elif full:
         newer = f"(s.{quote('_version')} >= t.{quote('_version')} AND {differs})"
     dated = table.source is not None and table.source.capture is Capture.SNAPSHOT
     return merge_fact_table(
@@ -181,8 +199,9 @@ def reconcile(table: GoldTable, places: Places, last: int, days: Sequence[date] 
     key = text.fingerprint([(quote(name), _type(table, name)) for name in contract.key])
     folded = f"cast(sum(cast(conv(substr({key}, 1, 12), 16, 10) as decimal(20,0))) as string) AS keys"
     measured = f"count(*) AS found, {folded}{', ' + sums if sums else ''}"
-    where = _on_days(day, days)
-    left = f"SELECT {day} AS day, {measured} FROM ({relations.newest(table, places, Batch(0, last))}) WHERE {where} GROUP BY 1"
+    where = bounds(table, days, "") or "true"
+    rows = relations.newest(table, places, Batch(0, last), where)
+    left = f"SELECT {day} AS day, {measured} FROM ({rows}) GROUP BY 1"
     right = f"SELECT {day} AS day, {measured} FROM {places.gold(contract.table)} WHERE {where} GROUP BY 1"
     compared = [("rows", "found"), ("keys", "keys"), *((f"sum({c})", f"sum_{c}") for c in contract.reconcile.sums)]
     each = " UNION ALL ".join(
@@ -199,12 +218,6 @@ def reconcile(table: GoldTable, places: Places, last: int, days: Sequence[date] 
 def _type(table: GoldTable, name: str) -> str:
     column = table.column(name)
     return column.type if column else "string"
-
-
-def _on_days(day: str, days: Sequence[date] | None) -> str:
-    if not days:
-        return "true"
-    return f"{day} >= date'{min(days)}' AND {day} <= date'{max(days)}'"
 
 
 def moment(at: datetime) -> str:
