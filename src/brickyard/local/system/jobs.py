@@ -128,8 +128,12 @@ def task_row(job: Job, key: str, columns: Row, at: int, *, deleted: bool = False
 
 
 def run_rows(run: Run, attempts: Sequence[Attempt], starters: Starters) -> Iterator[Row]:
-    """The slices of a run that has ended; the phases of one with several tasks are 0, which means not reported."""
-    ended = run.ended or run.created
+    """The slices of a run that has ended, of a repaired one those since it was repaired.
+
+    The phases of a run with several tasks are 0, which means not reported.
+    """
+    begun = run.repaired or run.created
+    ended = run.ended or begun
     always: Row = {
         "job_id": str(run.job_id),
         "run_id": str(run.run_id),
@@ -144,14 +148,14 @@ def run_rows(run: Run, attempts: Sequence[Attempt], starters: Starters) -> Itera
     }
     at_end: Row = {
         **_ending(run.outcome, ""),
-        "run_duration_seconds": (ended - run.created) // 1000,
-        **_run_phases(run, attempts),
+        "run_duration_seconds": (ended - begun) // 1000,
+        **_run_phases(run, attempts, begun),
     }
-    return timeline_rows(at_ms(run.created), at_ms(ended), always, at_end)
+    return timeline_rows(at_ms(begun), at_ms(ended), always, at_end)
 
 
-def _run_phases(run: Run, attempts: Sequence[Attempt]) -> Row:
-    queued = ((run.started or run.created) - run.created) // 1000
+def _run_phases(run: Run, attempts: Sequence[Attempt], begun: int) -> Row:
+    queued = max((run.started or begun) - begun, 0) // 1000
     if len(run.tasks) == 1 and attempts:
         return {"queue_duration_seconds": queued, **_phases(attempts[-1])}
     return {"queue_duration_seconds": 0, "setup_duration_seconds": 0, "execution_duration_seconds": 0} | _NO_CLEANUP

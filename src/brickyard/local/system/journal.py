@@ -130,36 +130,25 @@ class Journal:
 
 
 def _keep(file: Path, name: str, rows: Sequence[Row]) -> None:
-    """Append rows to the file, each on a line with its table."""
+    """Append rows to the file, each on a line with its table and the columns that are times and dates."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    lines = "".join(json.dumps([name, row], default=_coded, ensure_ascii=False) + "\n" for row in rows)
-    with file.open("a", encoding="utf-8") as opened:
-        opened.write(lines)
+    with file.open("a", encoding="utf-8", newline="\n") as opened:
+        opened.writelines(json.dumps([name, *_plain(row)]) + "\n" for row in rows)
+
+
+def _plain(row: Row) -> tuple[Row, list[str], list[str]]:
+    times = [name for name, value in row.items() if isinstance(value, datetime)]
+    dates = [name for name, value in row.items() if isinstance(value, date) and name not in times]
+    return {n: v.isoformat() if isinstance(v, date) else v for n, v in row.items()}, times, dates
 
 
 def _waiting(file: Path) -> dict[str, list[Row]]:
     """The rows of the file by table; a last line that a killed process cut is passed over."""
     found: dict[str, list[Row]] = defaultdict(list)
-    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+    for line in file.read_text(encoding="utf-8").split("\n") if file.exists() else ():
         with suppress(json.JSONDecodeError):
-            name, row = json.loads(line, object_hook=_decoded)
+            name, row, times, dates = json.loads(line)
+            row |= {column: datetime.fromisoformat(row[column]) for column in times}
+            row |= {column: date.fromisoformat(row[column]) for column in dates}
             found[name].append(row)
     return found
-
-
-def _coded(value: object) -> dict[str, str]:
-    if isinstance(value, datetime):
-        return {"$time": value.isoformat()}
-    if isinstance(value, date):
-        return {"$date": value.isoformat()}
-    raise TypeError(f"{type(value).__name__} is not kept")
-
-
-def _decoded(value: Row) -> object:
-    match value:
-        case {"$time": str(text)} if len(value) == 1:
-            return datetime.fromisoformat(text)
-        case {"$date": str(text)} if len(value) == 1:
-            return date.fromisoformat(text)
-        case _:
-            return value
