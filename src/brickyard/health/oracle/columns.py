@@ -1,0 +1,68 @@
+"""Columns of gold tables from the leaves of a source: taken over, taken apart, counted, fitted into narrower decimals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+import pyarrow as pa
+from pyarrow.compute import call_function
+
+Columns = dict[str, pa.Array | pa.ChunkedArray]
+
+
+def copied(rows: pa.Table, names: str) -> Columns:
+    """Return columns as they are; *names* are separated by blanks."""
+    return {name: rows.column(name) for name in names.split()}
+
+
+def flattened(rows: pa.Table, struct: str, prefix: str | None = None) -> Columns:
+    """Return every leaf of a struct as prefix (the struct's name by default) and path, joined by one underscore."""
+    head = f"{struct}_" if prefix is None else prefix
+    inner = {name: name.removeprefix(f"{struct}__") for name in rows.schema.names if name.startswith(f"{struct}__")}
+    return {(head + path.replace("__", "_")).lower(): rows.column(name) for name, path in inner.items()}
+
+
+def computed(kind: pa.DataType, compute: Callable[..., Any], *columns: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return a column computed row by row from the values of others."""
+    values = (column.to_pylist() for column in columns)
+    return pa.array([compute(*row) for row in zip(*values, strict=True)], kind)
+
+
+def entries(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Count the entries of maps or lists; none in one that is null."""
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if pa.types.is_map(array.type):
+        array = array.cast(pa.list_(pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])))
+    return call_function("list_value_length", [array]).fill_null(0).cast(pa.int32())
+
+
+def fits(values: pa.Array | pa.ChunkedArray, precision: int, scale: int) -> list[bool]:
+    """Tell which decimals a narrower decimal holds exactly; null fits."""
+    most = Decimal(10) ** (precision - scale)
+    unit = Decimal(1).scaleb(-scale)
+    return [value is None or (abs(value) < most and value == value.quantize(unit)) for value in values.to_pylist()]
+
+
+def rounded(value: Decimal | None, precision: int, scale: int) -> Decimal | None:
+    """Round half up (away from zero) to a decimal's scale; null where it is too large for it."""
+    if value is None:
+        return None
+    found = value.quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_UP)
+    return found if abs(found) < Decimal(10) ** (precision - scale) else None
+
+
+def narrowed(values: pa.Array | pa.ChunkedArray, precision: int, scale: int) -> pa.Array:
+    """Return decimals, all of which fit, as narrower ones."""
+    return pa.array(values.to_pylist(), pa.decimal128(precision, scale))
+
+
+def where(rows: pa.Table, good: Iterable[bool]) -> pa.Table:
+    """Return the rows that are good."""
+    return rows.filter(pa.array(good, pa.bool_()))
+
+
+def table(*parts: Mapping[str, pa.Array | pa.ChunkedArray]) -> pa.Table:
+    """Put columns together."""
+    return pa.table({name: values for part in parts for name, values in part.items()})

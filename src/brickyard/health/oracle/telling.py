@@ -1,0 +1,45 @@
+"""The truth of an account at an instant, table by table, each computed when it is asked for and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from brickyard.health.oracle import billing, shared
+from brickyard.health.oracle.seen import Seen
+from brickyard.health.synthetic import Account
+
+_TABLES: Mapping[str, Callable[[Seen], pa.Table]] = {**shared.TABLES, **billing.TABLES}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """What gold must hold, without its audit columns."""
+
+    seen: Seen
+    _told: dict[str, pa.Table] = field(default_factory=dict)
+
+    def tables(self) -> tuple[str, ...]:
+        """Return the names of the gold tables, such as `billing.fact_usage`, in alphabetical order."""
+        return tuple(sorted(_TABLES))
+
+    def __getitem__(self, table: str) -> pa.Table:
+        """Return all rows of a gold table, in no order; raise KeyError for a table that is none."""
+        if table not in self._told:
+            self._told[table] = _TABLES[table](self.seen)
+        return self._told[table]
+
+
+def truth(account: Account, at: datetime, looks: Sequence[datetime] = ()) -> Truth:
+    """Return what gold must hold at an instant (aware) after runs at *looks*, by default one run at that instant.
+
+    When the sources were looked at matters for those that are replaced in place: what was there between two looks was
+    never seen. Raises ValueError for instants that are not in order or lie after *at*.
+    """
+    instants = tuple(look.astimezone(UTC) for look in (*looks, at))
+    if list(instants) != sorted(instants):
+        raise ValueError("looks are in order of time and none of them is later than the instant itself")
+    return Truth(Seen(account, tuple(dict.fromkeys(instants))))
