@@ -25,7 +25,7 @@ from brickyard.health.model.steps import (
     Step,
 )  # fmt: skip
 from brickyard.health.plan import bronze, ddl, statements
-from brickyard.health.plan.bronze import Shape
+from brickyard.health.plan.bronze import Shape, Window
 from brickyard.health.plan.compile import Gold
 from brickyard.health.plan.merging import Merged, print_merge_summary
 from brickyard.health.plan.relations import Batch
@@ -102,14 +102,25 @@ def _alter(work: Work, step: AlterTable) -> None:
 def _copy(work: Work, step: CopyBronze) -> str:
     begun = time.monotonic()
     shape = work.shapes[step.source]
-    if step.capture is Capture.SNAPSHOT:
-        relation = _once(bronze.flattened(shape, work.places))
-    else:
-        since = datetime.fromisoformat(step.since) if step.since else None
-        relation = bronze.fresh(shape, work.places, since)
-    rows = _affected(work.sql(bronze.insert(shape, work.places, relation, work.now)))["inserted"]
+    rows = sum(_inserted(work, shape, relation) for relation in _relations(work, step, shape))
     store.copied(work.sql, work.places, shape.source.bronze, step.source, rows, work.now, time.monotonic() - begun)
     return f"{rows:,} rows"
+
+
+def _inserted(work: Work, shape: Shape, relation: str) -> int:
+    return _affected(work.sql(bronze.insert(shape, work.places, relation, work.now)))["inserted"]
+
+
+def _relations(work: Work, step: CopyBronze, shape: Shape) -> list[str]:
+    """What a copy inserts: the present state, or the rows of one or more windows."""
+    if step.capture is Capture.SNAPSHOT:
+        return [_once(bronze.flattened(shape, work.places))]
+    since = datetime.fromisoformat(step.since) if step.since else None
+    windows: tuple[Window, ...] = (Window(since),)
+    if step.rows > bronze.SLICE and shape.source.watermark:
+        days = work.sql(bronze.by_day(shape.source, work.places, since))
+        windows = bronze.windows([(row["day"], int(row["found"])) for row in days], since)
+    return [bronze.fresh(shape, work.places, window) for window in windows]
 
 
 def _once(relation: str) -> str:

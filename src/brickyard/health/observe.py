@@ -10,7 +10,7 @@ from brickyard.health.model import source as sources
 from brickyard.health.model.source import Capture, Source
 from brickyard.health.model.state import Looked, Presence, Sql
 from brickyard.health.plan import bronze
-from brickyard.health.plan.bronze import Shape
+from brickyard.health.plan.bronze import Shape, Window
 from brickyard.health.plan.text import Places, text
 from brickyard.kernel.errors import NotFound, WorkspaceRefused
 from brickyard.kernel.names import quote
@@ -77,4 +77,9 @@ def fresh(sql: Sql, places: Places, seen: Shape, since: datetime | None) -> int:
     """Count what a copy would bring: rows that bronze does not hold, or differences from the last dated state."""
     if seen.source.capture is Capture.SNAPSHOT:
         return int(sql(bronze.unlike_last_snapshot(seen, places))[0]["found"])
-    return int(sql(bronze.count(bronze.fresh(seen, places, since)))[0]["found"])
+    return int(sql(bronze.count(bronze.fresh(seen, places, Window(since))))[0]["found"])
+
+
+def rows(sql: Sql, places: Places, source: Source) -> int:
+    """Count all rows of a source, for one that bronze has no table of yet."""
+    return int(sql(f"SELECT count(*) AS found FROM {places.source(source.name)}")[0]["found"])

@@ -129,7 +129,9 @@ def _look(door: Door, choice: Choice, gold: Gold) -> Seen:
     since = {s.name: newest[s.name] - bronze.overlap(s) for s in copied if s.name in newest and not choice.full}
     known = {source.name for source in copied}
     fresh = {
-        s.name: observe.fresh(door.sql, door.places, shapes[s.name], since.get(s.name)) if s.name in known else 1
+        s.name: observe.fresh(door.sql, door.places, shapes[s.name], since.get(s.name))
+        if s.name in known
+        else observe.rows(door.sql, door.places, s)
         for s in readable
     }
     return Seen(existing, state, looked, shapes, drifts, fresh, since)

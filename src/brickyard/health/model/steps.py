@@ -43,11 +43,12 @@ class AlterTable:
 
 @dataclass(frozen=True, slots=True)
 class CopyBronze:
-    """Copy what is new in a source, or its present state; `since`: an ISO time, None for everything."""
+    """Copy what is new in a source, or its present state; `since`: an ISO time, None for everything; `rows`: how many."""
 
     source: str
     capture: Capture
     since: str | None
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)

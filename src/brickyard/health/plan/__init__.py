@@ -120,7 +120,8 @@ def _copies(wanted: list[GoldTable], seen: Seen) -> Iterator[CopyBronze]:
     for source in {table.source.name: table.source for table in wanted if table.source}.values():
         if seen.fresh.get(source.name):
             since = seen.since.get(source.name) if source.capture is Capture.APPEND else None
-            yield CopyBronze(source.name, source.capture, since.isoformat() if since else None)
+            rows = seen.fresh[source.name]
+            yield CopyBronze(source.name, source.capture, since.isoformat() if since else None, rows)
 
 
 def _gold(table: GoldTable, seen: Seen, copied: set[str], moving: set[str], *, full: bool) -> Iterator[Step]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from brickyard.health.model import types
 from brickyard.health.model.source import Capture, Leaf, Source
@@ -19,6 +19,7 @@ OWN = (
 )
 DATED = ("_snapshot_at", "timestamp", "The state of the source at this time")
 OVERLAP = timedelta(days=3)
+SLICE = 1_000_000  # rows of one copy
 _LONGER = {"compute.clusters": 7, "lakeflow.jobs": 7, "lakeflow.job_tasks": 7, "lakeflow.pipelines": 7}
 
 
@@ -115,14 +116,53 @@ def _misfit(leaf: Leaf) -> str:
     )
 
 
-def window(source: Source, since: datetime | None, *, bronze: bool = False) -> str:
-    """The condition on the watermark: *since* and later, and rows that have none."""
-    if source.watermark is None or since is None:
-        return "true"
-    column = quote(source.watermark)
-    leaf = source.leaf(source.watermark)
-    literal = f"date'{since:%Y-%m-%d}'" if leaf and leaf.type == "date" else f"timestamp'{since:%Y-%m-%d %H:%M:%S}Z'"
-    return f"({column} >= {literal} OR {column} IS NULL)"
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A range of a source's watermark: `since` and later, up to and with the day `until`; rows without one if `loose`."""
+
+    since: datetime | None = None
+    until: date | None = None
+    loose: bool = True
+
+    def sql(self, source: Source) -> str:
+        """The condition on the source's watermark column."""
+        if source.watermark is None or (self.since is None and self.until is None):
+            return "true"
+        column = quote(source.watermark)
+        parts = [f"{column} >= {_literal(source, self.since)}"] if self.since else []
+        parts += [f"cast({column} as date) <= date'{self.until}'"] if self.until else []
+        condition = " AND ".join(parts)
+        return f"({condition} OR {column} IS NULL)" if self.loose else f"({condition})"
+
+
+def _literal(source: Source, at: datetime) -> str:
+    leaf = source.leaf(source.watermark or "")
+    return f"date'{at:%Y-%m-%d}'" if leaf and leaf.type == "date" else f"timestamp'{at:%Y-%m-%d %H:%M:%S}Z'"
+
+
+def by_day(source: Source, places: Places, since: datetime | None) -> str:
+    """Count a source's rows by day of its watermark, oldest first; rows without one are left out."""
+    column = quote(source.watermark or "")
+    condition = Window(since, loose=False).sql(source)
+    return (
+        f"SELECT cast({column} as date) AS day, count(*) AS found FROM {places.source(source.name)}"
+        f" WHERE {condition} AND {column} IS NOT NULL GROUP BY 1 ORDER BY 1"
+    )
+
+
+def windows(days: Sequence[tuple[date, int]], since: datetime | None) -> tuple[Window, ...]:
+    """Cut a large copy into windows of whole days and at most about a million rows; one window where that suffices."""
+    if sum(rows for _, rows in days) <= SLICE:
+        return (Window(since),)
+    found: list[Window] = []
+    begin, held = since, 0
+    for at, (day, rows) in enumerate(days):
+        held += rows
+        last = at + 1 == len(days)
+        if last or held + days[at + 1][1] > SLICE:
+            found.append(Window(begin, None if last else day, loose=not found))
+            begin, held = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1), 0
+    return tuple(found)
 
 
 def newest(source: Source, places: Places, now: datetime) -> str:
@@ -134,14 +174,12 @@ def newest(source: Source, places: Places, now: datetime) -> str:
     )
 
 
-def fresh(shape: Shape, places: Places, since: datetime | None) -> str:
+def fresh(shape: Shape, places: Places, window: Window) -> str:
     """The rows of a source that bronze does not hold, each once."""
-    source = shape.source
+    source, within = shape.source, window.sql(shape.source)
     ranked = "row_number() OVER (PARTITION BY _row_hash ORDER BY _row_hash) AS _rank"
-    rows = (
-        f"SELECT * FROM (SELECT *, {ranked} FROM ({flattened(shape, places, window(source, since))})) WHERE _rank = 1"
-    )
-    held = f"SELECT _row_hash FROM {places.bronze(source.bronze)} WHERE {window(source, since)}"
+    rows = f"SELECT * FROM (SELECT *, {ranked} FROM ({flattened(shape, places, within)})) WHERE _rank = 1"
+    held = f"SELECT _row_hash FROM {places.bronze(source.bronze)} WHERE {within}"
     return f"SELECT n.* FROM ({rows}) n LEFT ANTI JOIN ({held}) b ON n._row_hash = b._row_hash"
 
 
