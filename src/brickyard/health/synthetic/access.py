@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from brickyard.health.synthetic import arrival, columns, draw
 from brickyard.health.synthetic.columns import Where
-from brickyard.health.synthetic.draw import DAY, SECOND, Ints
+from brickyard.health.synthetic.draw import DAY, HOUR, SECOND, Ints
 from brickyard.health.synthetic.period import Period
 from brickyard.health.synthetic.sources import source
 from brickyard.health.synthetic.usage import ACCOUNT, NOBODY, workspace_ids
@@ -216,6 +216,8 @@ def inbound_network(world: World, span: Period) -> pa.Table:
     size = world.events(35, span, 20)
     event = _moments(rng, span, size)
     dry = rng.random(size) < 0.3
+    event[:2], event[2:4] = span.start + HOUR, span.stop - HOUR
+    dry[:4] = (True, False, True, False)
     newer = (event >= world.drift).astype(np.int64) * 2
     values = {
         "account_id": world.account_id,

@@ -100,6 +100,7 @@ def job_runs(world: World, span: Period) -> Runs:
 
 def _starts(rng: np.random.Generator, jobs: Jobs, span: Period) -> tuple[Ints, Ints]:
     counts = np.floor(jobs.per_day + rng.random((span.days, len(jobs.per_day)))).astype(np.int64)
+    counts[0, ~jobs.listed] += 1
     day, job = (axis.ravel() for axis in np.indices(counts.shape))
     many = counts.ravel()
     day, job = np.repeat(day, many), np.repeat(job, many)

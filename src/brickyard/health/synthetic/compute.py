@@ -26,12 +26,9 @@ _RUNTIMES = ("15.4.x-scala2.12", "16.4.x-scala2.12", "11.3.x-scala2.12", "17.0.x
 
 
 def clusters(world: World, span: Period) -> pa.Table:
-    """Return the versions of cluster definitions: shared ones in the first span, and one cluster for each classic run.
-
-    A run's cluster is defined when its run begins and deleted when the run's work ends.
-    """
+    """Return the versions of clusters: the shared ones, in the first span, and one for each classic run or update."""
     name = "compute.clusters"
-    tables = [_run_clusters(world, span)]
+    tables = [_run_clusters(world, span), _update_clusters(world, span)]
     if span.start == world.period.start:
         tables.append(_shared_clusters(world))
     return arrival.told(pa.concat_tables(tables), name, world, tie=("dbr_version", ("14.3.x", "13.3.x")))
@@ -58,34 +55,60 @@ def _shared_clusters(world: World) -> pa.Table:
 
 def _run_clusters(world: World, span: Period) -> pa.Table:
     runs, rng = activity.job_runs(world, span), world.rng("run clusters", span.first.toordinal())
-    first = np.flatnonzero(world.jobs.classic[runs.job] & (runs.state[: len(runs.job)] != SKIPPED))
+    chosen = world.jobs.classic[runs.job] & (runs.state[: len(runs.job)] != SKIPPED)
+    chosen &= ~draw.within(len(chosen), draw.some(rng, len(chosen), 0.001, 0))
+    at = np.flatnonzero(chosen)
     end = np.zeros(len(runs.job), dtype=np.int64)
     np.maximum.at(end, runs.attempt_run, runs.stop)
-    begin = runs.start[first]
-    lost = draw.within(len(first), draw.some(rng, len(first), 0.002, 0))
-    owner = np.repeat(np.arange(len(first), dtype=np.int64)[~lost], 2)
-    ends = np.arange(len(owner)) % 2 == 1
-    moment = np.where(ends, end[first][owner] + MINUTE, begin[owner])
-    job = runs.job[first]
-    told = Versions(owner, ends.astype(np.int64), moment, ends)
+    job = runs.job[at]
     given = {
-        "cluster_name": draw.join("job-", draw.digits(world.jobs.number[job[owner]]), "-run"),
+        "cluster_name": draw.join("job-", draw.digits(world.jobs.number[job]), "-run"),
         "cluster_source": "JOB",
-        "owned_by": world.users.email.take(pa.array(world.jobs.owner[job[owner]])),
-        "tags": draw.pick(TAGS, world.jobs.tags[job[owner]], _TAG_MAP),
+        "owned_by": world.users.email.take(pa.array(world.jobs.owner[job])),
+        "tags": draw.pick(TAGS, world.jobs.tags[job], _TAG_MAP),
         "data_security_mode": "SINGLE_USER",
     }
-    arrived = arrival.arrive(rng, world, moment)
-    return _cluster_rows(
-        world,
-        told,
-        runs.cluster.take(pa.array(first)),
-        world.jobs.workspace[job],
-        world.jobs.node[job] + 1,
-        begin,
-        arrived,
-        given,
+    lives = Sessions(np.arange(len(at), dtype=np.int64), runs.start[at], end[at] + MINUTE)
+    ids = runs.cluster.take(pa.array(at))
+    return _short_lived(world, rng, lives, ids, world.jobs.workspace[job], world.jobs.node[job] + 1, given)
+
+
+def _update_clusters(world: World, span: Period) -> pa.Table:
+    updates, rng = activity.updates(world, span), world.rng("update clusters", span.first.toordinal())
+    at = np.flatnonzero(~world.pipelines.serverless[updates.pipeline])
+    pipeline = updates.pipeline[at]
+    given = {
+        "cluster_name": draw.join("dlt-execution-", world.pipelines.id.take(pa.array(pipeline))),
+        "cluster_source": "PIPELINE",
+        "owned_by": world.users.email.take(pa.array(world.pipelines.owner[pipeline])),
+        "tags": draw.pick(TAGS, world.pipelines.tags[pipeline], _TAG_MAP),
+        "data_security_mode": "SINGLE_USER",
+    }
+    lives = Sessions(np.arange(len(at), dtype=np.int64), updates.start[at], updates.stop[at] + MINUTE)
+    ids = updates.cluster.take(pa.array(at))
+    return _short_lived(
+        world, rng, lives, ids, world.pipelines.workspace[pipeline], world.pipelines.size[pipeline], given
     )
+
+
+def _short_lived(
+    world: World,
+    rng: np.random.Generator,
+    lives: Sessions,
+    ids: pa.Array,
+    workspace: Ints,
+    size: Ints,
+    given: dict[str, Any],
+) -> pa.Table:
+    """Return two versions of each cluster that lives for one piece of work: its beginning and its end."""
+    owner = np.repeat(lives.owner, 2)
+    ends = np.arange(len(owner)) % 2 == 1
+    told = Versions(owner, ends.astype(np.int64), np.where(ends, lives.stop[owner], lives.start[owner]), ends)
+    twice = {
+        name: value.take(pa.array(owner)) if isinstance(value, pa.Array) else value for name, value in given.items()
+    }
+    arrived = arrival.arrive(rng, world, told.changed)
+    return _cluster_rows(world, told, ids, workspace, size, lives.start, arrived, twice)
 
 
 def _cluster_rows(

@@ -176,7 +176,7 @@ def job_run_timeline(world: World, span: Period) -> pa.Table:
     job = runs.job[run]
     cluster = runs.cluster.take(pa.array(run))
     classic = own.classic[job]
-    kind = draw.choose(draw.generator(world.seed, "run type", span.first.toordinal()), (93, 4, 3), len(runs.job))[run]
+    kind = _run_types(world, span, len(runs.job))[run]
     nested = kind == 2
     values: dict[str, Any] = {
         "account_id": world.account_id,
@@ -200,6 +200,12 @@ def job_run_timeline(world: World, span: Period) -> pa.Table:
     }
     table = columns.table(name, len(attempt), arrival.arrive(rng, world, stop), values)
     return arrival.told(table, name, world, tie=("trigger_type", ("PERIODIC", "FILE_ARRIVAL")))
+
+
+def _run_types(world: World, span: Period, size: int) -> Ints:
+    kind = draw.choose(world.rng("run type", span.first.toordinal()), (93, 4, 3), size)
+    kind[:4] = (1, 2, 1, 2)[:size]
+    return kind
 
 
 def _final(owner: Ints, state: Ints) -> Mask:

@@ -25,6 +25,7 @@ TINY = 4_000  # nanos: 0.000004 units, what one request of tokens costs
 TOO_LARGE = Decimal("12345678901.5")  # eleven digits before the point: does not fit decimal(28,18)
 NOBODY = -1  # no workspace
 ACCOUNT = -2  # workspace '0'
+_TIED_TAGS = ([("team", "told twice")], [("team", "told again")])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +59,7 @@ def usage(world: World, span: Period) -> pa.Table:
     extra = [
         *_corrections(world, span, rng, base),
         arrival.repeats(base, rng, world),
-        arrival.ties(base, rng, world, "custom_tags", TAGS[:3]),
+        arrival.ties(base, rng, world, "custom_tags", _TIED_TAGS),
     ]
     return arrival.by_arrival(pa.concat_tables([base, *extra]))
 
@@ -107,7 +108,8 @@ def _jobs(world: World, span: Period, rng: np.random.Generator) -> list[Part]:
     )
     away = _elsewhere(world, span, rng, "jobs", len(job), 3.0)
     ids = draw.numbers(rng, len(away.sku), 15)
-    metadata = {"job_id": draw.digits(ids), "job_run_id": draw.digits(ids + 7), "cluster_id": _cluster(rng, len(ids))}
+    cluster = draw.only(rng.random(len(ids)) < 0.4, _cluster(rng, len(ids)))
+    metadata = {"job_id": draw.digits(ids), "job_run_id": draw.digits(ids + 7), "cluster_id": cluster}
     return [own, _with(away, metadata)]
 
 
@@ -216,7 +218,9 @@ def _pipelines(world: World, span: Period, rng: np.random.Generator) -> list[Par
         tags=own.tags[at],
     )
     away = _elsewhere(world, span, rng, "dlt", len(at), 4.0)
-    return [part, _with(away, {"dlt_pipeline_id": draw.uuids(rng, len(away.sku))})]
+    size = len(away.sku)
+    cluster = draw.only(rng.random(size) < 0.15, _cluster(rng, size))
+    return [part, _with(away, {"dlt_pipeline_id": draw.uuids(rng, size), "cluster_id": cluster})]
 
 
 def _serving(world: World, span: Period, rng: np.random.Generator) -> list[Part]:
@@ -358,10 +362,12 @@ def _not_before_creation(world: World, workspace: Ints, start: Ints) -> Ints:
 def _corrections(world: World, span: Period, rng: np.random.Generator, base: pa.Table) -> list[pa.Table]:
     """Return retractions and restatements of the rows of a span, and the two rows that nobody may count."""
     arrived = arrival.moments(base)
-    early = np.flatnonzero((arrived < world.period.stop - 6 * DAY) | (arrived < span.start + 2 * DAY))
+    early = np.flatnonzero((arrived < world.period.stop - 8 * DAY) | (arrived < span.start + 2 * DAY))
     taken = base.take(pa.array(early[draw.some(rng, len(early), 0.006, 20)]))
-    lots = np.array_split(rng.permutation(taken.num_rows), 5)
-    same, alone, renewed, twice, weeks = (taken.take(pa.array(lot)) for lot in lots)
+    first = taken.num_rows // 5
+    weeks = taken.slice(0, first)
+    lots = np.array_split(first + rng.permutation(taken.num_rows - first), 4)
+    same, alone, renewed, twice = (taken.take(pa.array(lot)) for lot in lots)
     rows = [
         *_round(world, rng, same, restated=(9, 10)),
         *_round(world, rng, alone, restated=None, new_id=True),

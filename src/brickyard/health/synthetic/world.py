@@ -250,7 +250,7 @@ def _jobs(rng: np.random.Generator, places: _Places) -> Jobs:
     created[6] = places.period.start + int(places.period.days * 0.2) * DAY + 9 * HOUR
     listed = np.ones(size, dtype=np.bool_)
     listed[5] = False
-    per_day[5] = min(per_day[5], 0.3)
+    per_day[5] = 0.3 * thin
     return Jobs(
         workspace=workspace,
         number=number,
@@ -309,8 +309,10 @@ def _compute(
     active: float,
     serverless: Mask,
 ) -> Compute:
+    workspace = places.workspace(rng, size)
+    workspace[2:4] = places.workspaces.home[[-1, -2]]
     return Compute(
-        workspace=places.workspace(rng, size),
+        workspace=workspace,
         id=ids,
         name=_titles(rng, size, before, after),
         owner=places.owner(rng, size),
