@@ -124,7 +124,7 @@ class _Amounts:
     price_basis: str
 
 
-def _cost(quantity: Decimal | None, price: Decimal | None) -> Decimal | None:
+def cost(quantity: Decimal | None, price: Decimal | None) -> Decimal | None:
     """Multiply exactly and round once, half away from zero, to 19 decimals."""
     if quantity is None or price is None:
         return None
@@ -146,7 +146,7 @@ def _amounts(sku: str | None, quantity: Decimal | None, listed: _Price | None, a
     account = agreed.amount if agreed else None
     effective = list_price if account is None else account
     basis = _basis(account, listed, free=free)
-    return _Amounts(list_price, effective, _cost(quantity, list_price), _cost(quantity, effective), basis)
+    return _Amounts(list_price, effective, cost(quantity, list_price), cost(quantity, effective), basis)
 
 
 def _basis(account: Decimal | None, listed: _Price | None, *, free: bool) -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from brickyard.health.oracle import billing, shared
+from brickyard.health.oracle.costs import costs
 from brickyard.health.oracle.seen import Seen
 from brickyard.health.synthetic import Account
 
@@ -31,6 +32,10 @@ class Truth:
         if table not in self._told:
             self._told[table] = _TABLES[table](self.seen)
         return self._told[table]
+
+    def costs(self, *by: str) -> pa.Table:
+        """Sum usage by day, month, workspace, sku, job, warehouse, cluster or tag; see `costs.costs`."""
+        return costs(self.seen, by)
 
 
 def truth(account: Account, at: datetime, looks: Sequence[datetime] = ()) -> Truth:
