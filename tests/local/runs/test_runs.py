@@ -288,7 +288,7 @@ def test_a_missing_notebook_fails_the_task_with_its_path(bench, task):
         ({"tasks": [{"task_key": "a b", "notebook_task": {"notebook_path": "/x"}}]}, BadRequest, "Invalid task_key"),
         ({"tasks": [{"task_key": "a", "notebook_task": {"notebook_path": "x"}}]}, BadRequest, "absolute workspace path"),
         ({"tasks": [{"task_key": "a", "dbt_task": {"commands": []}}]}, errors.NotImplemented, "dbt_task"),
-        ({"tasks": [{"task_key": "a", "for_each_task": {}}]}, errors.NotImplemented, "for_each_task"),
+        ({"tasks": [{"task_key": "a", "for_each_task": {}}]}, BadRequest, "Missing required field: inputs"),
         ({"git_source": {"git_url": "x"}, "tasks": []}, errors.NotImplemented, "git_source"),
         (
             {"tasks": [{"task_key": "a", "notebook_task": {"notebook_path": "/x"}, "depends_on": [{"task_key": "b"}]}]},

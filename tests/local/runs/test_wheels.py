@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import time
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,16 @@ def test_what_the_interpreter_has_is_not_installed_and_what_is_missing_needs_an_
 def test_an_environment_that_is_not_defined_is_refused_at_once(bench):
     with pytest.raises(Exception, match="names the environment default, which is not defined"):
         bench.submit(task("run"))
+
+
+def test_environments_that_nobody_used_for_a_month_are_removed_when_a_new_one_is_made(tmp_path, lake):
+    owner, day = Principal("owner@local", owner=True), 86400
+    clock = [time.time()]
+    environments = Environments(tmp_path, lake.parts.files, {}, lambda: clock[0])
+    old = environments.site(["pandas"], owner)
+    clock[0] += 29 * day
+    environments.site(["httpx"], owner)
+    assert old.is_dir()
+    clock[0] += 2 * day
+    new = environments.site(["pyarrow"], owner)
+    assert [place.name for place in (tmp_path / "environments").iterdir()] == [new.name]

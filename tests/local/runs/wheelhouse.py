@@ -18,7 +18,7 @@ def wheel(
     requires: Sequence[str] = (),
     version: str = "1.0",
 ) -> bytes:
-    """The bytes of a wheel: *modules* by their file, entry points by their name."""
+    """The bytes of a wheel, the same ones at any time: *modules* by their file, entry points by their name."""
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     metadata += "".join(f"Requires-Dist: {line}\n" for line in requires)
     commands = "".join(f"{point} = {target}\n" for point, target in (points or {}).items())
@@ -26,11 +26,13 @@ def wheel(
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for file, text in modules.items():
-            archive.writestr(file, text)
-        archive.writestr(f"{info}/METADATA", metadata)
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{info}/entry_points.txt", f"[console_scripts]\n{commands}")
-        archive.writestr(f"{info}/RECORD", "")
+            archive.writestr(zipfile.ZipInfo(file), text)
+        archive.writestr(zipfile.ZipInfo(f"{info}/METADATA"), metadata)
+        archive.writestr(
+            zipfile.ZipInfo(f"{info}/WHEEL"), "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(zipfile.ZipInfo(f"{info}/entry_points.txt"), f"[console_scripts]\n{commands}")
+        archive.writestr(zipfile.ZipInfo(f"{info}/RECORD"), "")
     return buffer.getvalue()
 
 

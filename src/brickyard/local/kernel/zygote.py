@@ -32,7 +32,8 @@ _PRELOADED = (
     "brickyard.local.kernel.process",
 )
 _IN_IDLE_TIME = ("pydantic", "databricks.sdk")  # what many tasks import, and the first task need not wait for
-_IDLE_SECONDS = 0.2
+_IDLE_SECONDS = 0.3
+_MANY = 3  # tasks after which it pays to load them without waiting for such a time
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class Zygote:
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
         self._to_load = list(_IN_IDLE_TIME)
+        self._ended = 0
         os.set_blocking(self._wake_write, False)
 
     def serve(self) -> Callable[[], int] | None:
@@ -65,7 +67,7 @@ class Zygote:
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         while True:
             news = self._selector.select(self._patience())
-            if not news and not self._children and self._to_load:
+            if self._to_load and not self._children and (not news or self._ended >= _MANY):
                 _load([self._to_load.pop(0)])
             for key, _ in news:
                 if key.fd == self._wake_read:
@@ -134,6 +136,7 @@ class Zygote:
             if not ended:
                 continue
             del self._children[child.task_run_id]
+            self._ended += 1
             _kill_leftovers(child.pid)
             self._tell({"exited": child.task_run_id, "code": os.waitstatus_to_exitcode(status)})
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from brickyard.local.runs.wheels import failed, missing, read_wanted, unpack
 
 INSTALL_SECONDS = 900
 _ROUNDS = 20
+_KEPT_SECONDS = 30 * 86400.0
 _LAST_WORDS = 2000
 Volume = Callable[[Principal, tuple[str, str, str], bool], Folder]
 
@@ -32,10 +34,13 @@ class Environments:
     network. Only what is missing is installed, by uv or pip with the settings of whoever started the workspace.
     """
 
-    def __init__(self, home: Path, files: WorkspaceFiles, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, home: Path, files: WorkspaceFiles, environment: Mapping[str, str], now: Callable[[], float] = time.time
+    ) -> None:
         self._home = home
         self._files = files
         self._environment = environment
+        self._now = now
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self.volume: Volume | None = None
 
@@ -44,8 +49,13 @@ class Environments:
         wanted = read_wanted(lines, lambda path: self._read(path, principal))
         place = self._home / "environments" / wanted.key(f"{sys.executable} {sys.version}")
         with self._locks[place.name]:
-            if not place.is_dir():
+            fresh = not place.is_dir()
+            if fresh:
                 self._make(place, lambda site: [unpack(wheel, site) for wheel in wanted.wheels], wanted.requirements)
+            now = self._now()
+            os.utime(place, (now, now))
+        if fresh:
+            _forget_unused(place.parent, now - _KEPT_SECONDS)
         return place
 
     def _make(self, place: Path, fill: Callable[[Path], object], requirements: Sequence[str]) -> None:
@@ -99,6 +109,13 @@ class Environments:
         if self.volume is None or not rest:
             raise invalid(f"{path} is not a file of a volume")
         return self.volume(principal, (catalog, schema, volume), False).place("/" + rest[0])
+
+
+def _forget_unused(folder: Path, limit: float) -> None:
+    """Remove environments that no task used since *limit*, in seconds since the epoch."""
+    for place in folder.iterdir():
+        if place.stat().st_mtime < limit:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _installer(environment: Mapping[str, str]) -> list[str] | None:

@@ -25,6 +25,7 @@ _CODES: Mapping[Outcome, tuple[str, str]] = {
     Outcome.UPSTREAM_CANCELED: ("SKIPPED", "CLIENT_ERROR"),
     Outcome.MAXIMUM_CONCURRENT_RUNS_REACHED: ("MAX_CONCURRENT_RUNS_EXCEEDED", "CLIENT_ERROR"),
 }
+_OVERRIDES = ("notebook_params", "python_params", "python_named_params", "sql_params")
 _TYPES = {"DRIVER_ERROR": "CLOUD_FAILURE", "RESOURCE_NOT_FOUND": "CLIENT_ERROR"}
 
 
@@ -94,7 +95,7 @@ def run_view(
         "cleanup_duration": 0,
         **({"queue_duration": run.started - run.created} if run.started and _queued(run) else {}),
         **_states(run.life, run.outcome, run.message, "", waiting=run),
-        **({"overriding_parameters": dict(run.overrides)} if run.overrides else {}),
+        **_overriding(run),
         **_job_parameters(run),
         **({"schedule": run.settings["schedule"]} if "schedule" in run.settings else {}),
     }
@@ -103,7 +104,7 @@ def run_view(
     if history:
         view["repair_history"] = _history(run, attempts)
     tasks = [task_view(run, attempt, links, iterations) for attempt in _in_task_order(run, attempts)]
-    clusters = {name: run.settings[name] for name in ("job_clusters", "environments") if name in run.settings}
+    clusters = {"job_clusters": run.settings["job_clusters"]} if "job_clusters" in run.settings else {}
     return {**view, **clusters, "tasks": _page(tasks, offset), **_next_page({"tasks": tasks}, offset)}
 
 
@@ -270,6 +271,12 @@ def _states(
         state["queue_reason"] = reason
         status["queue_details"] = {"code": "MAX_CONCURRENT_RUNS_REACHED", "message": reason}
     return {"state": state, "status": status}
+
+
+def _overriding(run: Run) -> JsonObject:
+    """What run-now gave to all tasks; job parameters are told with their values."""
+    given = {name: value for name, value in run.overrides.items() if name in _OVERRIDES}
+    return {"overriding_parameters": given} if given else {}
 
 
 def _job_parameters(run: Run) -> JsonObject:
