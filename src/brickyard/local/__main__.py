@@ -1,4 +1,4 @@
-"""`python -m brickyard.local --home DIR [--port N]`: serve one workspace until SIGTERM or SIGINT."""
+"""`python -m brickyard.local --home DIR [--port N] [--engine sail|spark]`: serve one workspace until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m brickyard.local", description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="folder of the workspace")
     parser.add_argument("--port", type=int, default=0, help="port of the first start; later starts reuse it")
+    parser.add_argument("--engine", choices=("sail", "spark"), default="sail", help="what runs the SQL")
     options = parser.parse_args(arguments)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     try:
-        with LocalWorkspace(options.home, port=options.port) as workspace:
+        with LocalWorkspace(options.home, port=options.port, engine=options.engine) as workspace:
             _announce(workspace)
             threading.Thread(target=workspace.parts.kernels.service, name="sql-warm-up", daemon=True).start()
             ended.wait()

@@ -76,6 +76,7 @@ from brickyard.local.system.model import Stamp
 from brickyard.local.system.record import Recorder
 
 if TYPE_CHECKING:
+    from brickyard.local.engines.model import Engine
     from brickyard.local.sharing.views import Views
     from brickyard.local.sql.call import Ask
     from brickyard.local.sql.model import Result, SqlError, SqlSession
@@ -87,11 +88,12 @@ CATALOG = "catalog.sqlite"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a workspace lies: its folder, its owner, its port."""
+    """Where a workspace lies: its folder, its owner, its port, and what runs its SQL (`sail` or `spark`)."""
 
     home: Path
     owner: str
     port: int
+    engine: str = "sail"
 
     @property
     def host(self) -> str:
@@ -215,20 +217,19 @@ def build(place: Place, stack: ExitStack) -> Parts:
     directory = Directory(tokens, Documents(rows / "identity.json"))
     management = Sharing(sharing, unity_, place.host, directory.groups_of)
     runs = Runs(Surfaces(place.host, place.home, os.environ), tokens, files)
-    recorder = Recorder(journal, Documents(rows / "told.json"), runs)
-    houses = Warehouses(Documents(rows / "warehouses.json"), default_warehouse, place.owner, place.port, recorder)
     runs.environments.volume = partial(_volume_folder, unity_)
     pipelines_ = Pipelines(
         place.folder("pipelines"), runs, lambda text, who: _run_sql(sql(), text, who), partial(_known_table, store)
     )
     stack.callback(pipelines_.close)
+    recorder = Recorder(journal, Documents(rows / "told.json"), runs, pipelines_)
     pipelines_.on_change = recorder.pipeline
-    runs.listen(recorder.updates(pipelines_))
+    runs.listen(recorder.changed)
+    houses = Warehouses(Documents(rows / "warehouses.json"), default_warehouse, place.owner, place.port, recorder)
     statements_ = Statements(sql, houses, place.host, runs.origin)
     stack.callback(statements_.close)
     recorder.place(place.home.name, place.host, store.catalog(SYSTEM).created_at, clusters.node_type())
     recorder.warehouse(houses.get(default_warehouse))
-    journal.start()
     return Parts(
         tokens=tokens,
         control=Control(Faults(), RequestLog()),
@@ -282,7 +283,15 @@ def _sql_refusal(error: SqlError) -> ApiError:
 def _sql_service(place: Place, store: CatalogStore, management: Sharing, journal: Journal) -> SqlService:
     from brickyard.local.sql.service import SqlService
 
-    return SqlService(place.home, store, ask=_ask(management), journal=journal)
+    return SqlService(place.home, store, ask=_ask(management), journal=journal, engine=_engine(place))
+
+
+def _engine(place: Place) -> Engine:
+    from brickyard.local.engines.sail import SailEngine
+    from brickyard.local.engines.spark import SparkEngine
+
+    made = {engine.name: engine for engine in (SailEngine, SparkEngine)}[place.engine]
+    return made(place.folder("logs") / "engine.log")
 
 
 def _ask(management: Sharing) -> Ask:

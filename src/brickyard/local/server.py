@@ -33,11 +33,13 @@ class LocalWorkspace:
     """One workspace, served from its folder by a thread of this process.
 
     The first start picks a free port; it and the token are kept, so later starts are found at the same address.
+    *engine* runs the SQL: `sail`, or `spark`, which is slower and the real thing; both read and write the same tables.
     """
 
-    def __init__(self, home: Path, *, port: int = 0, owner: str = OWNER) -> None:
+    def __init__(self, home: Path, *, port: int = 0, owner: str = OWNER, engine: str = "sail") -> None:
         self.home = Path(home).resolve()
         self.owner = owner
+        self.engine = engine
         self._wanted_port = port
         self._stack = ExitStack()
         self._parts: Parts | None = None
@@ -81,10 +83,12 @@ class LocalWorkspace:
             stack.enter_context(locked(self.home))
             listener = stack.enter_context(_listen(_known_port(self.home) or self._wanted_port))
             self._port = listener.getsockname()[1]
-            self._parts = build(Place(plain(self.home), self.owner, self._port), stack)
+            self._parts = build(Place(plain(self.home), self.owner, self._port, self.engine), stack)
             _serve(self._app(self._parts), listener, stack)
             stack.callback(self._parts.runs.close)
             self._parts.runs.start()
+            self._parts.recorder.start()
+            stack.callback(self._parts.recorder.journal.rest)
             address = {"host": self.host, "port": self._port, "pid": os.getpid()}
             write_private(self.home / "address.json", json.dumps(address))
             self._stack = stack.pop_all()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _NAMESPACE = uuid.UUID("6f1c5f0e-3f35-4f0a-9a57-5f2a8d0c7b11")
 
@@ -36,9 +40,54 @@ class EngineFailed(Exception):
         self.message = message
 
 
+class EngineUnavailable(EngineFailed):
+    """The engine cannot run on this machine; `message` says why, `cure` what to do about it."""
+
+    def __init__(self, message: str, cure: str) -> None:
+        super().__init__("EngineUnavailable", f"{message}; {cure}")
+        self.reason = message
+        self.cure = cure
+
+
 class EngineDied(EngineFailed):
     """The engine went away while the statement ran; the same statement may succeed on the next one."""
 
 
 class EngineCancelled(EngineFailed):
     """The statement was cancelled."""
+
+
+class Engine(Protocol):
+    """What the router asks of an engine; each is safe to use from any thread."""
+
+    name: str
+    whole_spark: bool
+    """Whether it is Spark with Delta itself, for which nothing needs to be rewritten or refused."""
+
+    def warm(self) -> None:
+        """Start in the background."""
+        ...
+
+    def query(self, key: EngineKey, sql: str, *, tag: str | None = None) -> pa.Table:
+        """Run one statement and return its rows, or raise EngineFailed; *tag* names it for `cancel`."""
+        ...
+
+    def ready(self, key: EngineKey) -> None:
+        """Make sure that a session exists and is in its time zone, for a client that shares it."""
+        ...
+
+    def url(self, key: EngineKey) -> str:
+        """The Spark Connect connection string of a session, for a client that shares it."""
+        ...
+
+    def cancel(self, key: EngineKey, tag: str) -> None:
+        """Interrupt the statements of a session that run under *tag*."""
+        ...
+
+    def release(self, key: EngineKey) -> None:
+        """Forget a session and everything in it."""
+        ...
+
+    def close(self) -> None:
+        """Stop for good."""
+        ...

@@ -15,8 +15,7 @@ from brickyard.dbsql.model import Kind, Reference, Statement
 from brickyard.kernel.clock import Clock
 from brickyard.local.catalog.model import CatalogError, Table
 from brickyard.local.catalog.store import SYSTEM, CatalogStore
-from brickyard.local.engines.model import EngineKey
-from brickyard.local.engines.sail import SailEngine
+from brickyard.local.engines.model import Engine, EngineKey
 from brickyard.local.sql import lateral
 from brickyard.local.sql.delta.log import Author, Snapshot, snapshot
 from brickyard.local.sql.engine_errors import translated
@@ -65,7 +64,7 @@ class Workshop:
 
     store: CatalogStore
     places: Places
-    engine: SailEngine
+    engine: Engine
     ledger: Ledger
     journal: Journal
     clock: Clock
@@ -222,6 +221,7 @@ class Call:
             flush=self.shop.journal.flush,
             probe=lambda sql: self.query(sql).column_names,
             moment=self._moment,
+            whole_spark=self.shop.engine.whole_spark,
         )
 
     def _moment(self, expression: str) -> int | None:

@@ -169,6 +169,8 @@ def change_rows(call: Call) -> Result:
     call.uses.target = target.use
     with call.shop.ledger.lock(target.path):
         before = target.snapshot()
+        if call.shop.engine.whole_spark:
+            return _by_engine(call, target)
         if before.has_change_feed or (call.verb != "MERGE" and _has_subquery(call)):
             return changefeed.change(call, target, before)
         if tree := bounded.bounded(call, before):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from brickyard.dbsql.parse import parse
-from brickyard.local.engines.model import EngineCancelled, EngineDied, EngineFailed
+from brickyard.local.engines.model import EngineCancelled, EngineDied, EngineFailed, EngineUnavailable
 from brickyard.local.sql.expand import syntax_error
 from brickyard.local.sql.model import SqlError, unsupported
 
@@ -30,6 +30,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
 )
 _SYNTAX = re.compile(r"invalid argument: found (?P<found>.*?)(?: at \d+:\d+)? expected", re.DOTALL)
 _CLASSED = re.compile(r"\[([A-Z][A-Z0-9_.]+)\] (.*)", re.DOTALL)
+_STATE = re.compile(r"\s*SQLSTATE: (\w{5})")
 _STATES = {
     "DELTA_NOT_NULL_CONSTRAINT_VIOLATED": "23502",
     "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES": "23001",
@@ -53,6 +54,8 @@ def translated(text: str) -> Iterator[None]:
         raise SqlError("OPERATION_CANCELED", "Operation has been canceled.", "HY008") from error
     except EngineDied as error:
         raise SqlError("ENGINE_STOPPED", error.message, "57P01", retryable=True) from error
+    except EngineUnavailable as error:
+        raise SqlError("ENGINE_UNAVAILABLE", error.message, "58000") from error
     except EngineFailed as error:
         raise translate(error, text) from error
 
@@ -63,7 +66,7 @@ def translate(error: EngineFailed, text: str) -> SqlError:
     if found := _SYNTAX.search(message):
         return _syntax(found["found"], text)
     if found := _CLASSED.search(message):
-        return SqlError(found[1], found[2], _STATES.get(found[1], "XX000"))
+        return _classed(found[1], found[2])
     if "__sail_default_column_value__" in message:
         return unsupported("DEFAULT as a value", "leave the column out of the INSERT's column list")
     if _UNGROUPED.search(message):
@@ -79,6 +82,12 @@ def translate(error: EngineFailed, text: str) -> SqlError:
     if error.kind == "UnsupportedOperationException" or "not supported" in message or "not implemented" in message:
         return SqlError("LOCAL_UNSUPPORTED", f"The engine cannot run this: {message}", "0A000")
     return SqlError("SQL_EXECUTION_FAILED", message, "XX000")
+
+
+def _classed(error_class: str, message: str) -> SqlError:
+    state = _STATE.search(message)
+    text = message if state is None else message[: state.start()] + message[state.end() :]
+    return SqlError(error_class, text, state[1] if state else _STATES.get(error_class, "XX000"))
 
 
 def _ungrouped(message: str, text: str) -> SqlError:

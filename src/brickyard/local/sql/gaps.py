@@ -20,17 +20,28 @@ def closed(sql: str) -> str:
     return replace_spans(sql, [found for at in range(len(tokens)) for found in _replaced(tokens, at)])
 
 
+def renamed(sql: str) -> str:
+    """The SQL with the names of functions that only Databricks knows in Spark's words."""
+    tokens = tokens_of(sql)
+    return replace_spans(sql, [found for at in range(len(tokens)) for found in _synonym(tokens, at)])
+
+
+def _synonym(tokens: list[Token], at: int) -> Iterator[tuple[Span, str]]:
+    token, after, before = tokens[at], tokens[at + 1 : at + 2], tokens[at - 1].word if at else ""
+    if token.word in _SYNONYMS and after and after[0].word == "(" and before != ".":
+        yield Span(token.start, token.end), _SYNONYMS[token.word]
+
+
 def _replaced(tokens: list[Token], at: int) -> Iterator[tuple[Span, str]]:
     token, words = tokens[at], [t.word for t in tokens[at : at + 4]]
-    after, before = words[1:2], tokens[at - 1].word if at else ""
+    after = words[1:2]
+    yield from _synonym(tokens, at)
     if token.word == "WITH" and after == ["RECURSIVE"]:
         raise unsupported("WITH RECURSIVE", "use sequence() and explode(), or a loop in a notebook")
     if words[:3] == ["ORDER", "BY", "ALL"]:
         raise unsupported("ORDER BY ALL", "name the columns")
     if token.word == "MINUS" and after and after[0] in _QUERY_STARTS:
         yield Span(token.start, token.end), "EXCEPT"
-    elif token.word in _SYNONYMS and after == ["("] and before != ".":
-        yield Span(token.start, token.end), _SYNONYMS[token.word]
     elif words[:2] == [",", "LATERAL"] and _is_function(tokens, at + 2):
         yield Span(token.start, token.end), " JOIN"
     elif words[:3] == ["CROSS", "JOIN", "LATERAL"] and _is_function(tokens, at + 3):

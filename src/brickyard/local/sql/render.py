@@ -62,7 +62,8 @@ class Renderer:
     """Renders one statement.
 
     *describe* answers what an information schema's view holds, *flush* readies a system table, *probe* names the columns of
-    engine SQL, *moment* gives an expression's time in milliseconds since the epoch.
+    engine SQL, *moment* gives an expression's time in milliseconds since the epoch. For the whole of Spark nothing is
+    rewritten but names.
     """
 
     store: CatalogStore
@@ -74,6 +75,7 @@ class Renderer:
     flush: Callable[[str], None]
     probe: Probe
     moment: Callable[[str], int | None]
+    whole_spark: bool = False
 
     def render(self, text: str, part: Span | None = None) -> str:
         """Return engine SQL for the text, or for *part* of it."""
@@ -116,10 +118,11 @@ class Renderer:
         version = None
         if reference.version is not None:
             version = existing_version(path, travel(path, reference.version.slice(text), self.moment))
-            log.forget_checkpoint_hint(path)
+            if not self.whole_spark:
+                log.forget_checkpoint_hint(path)
             yield reference.version, ""
             source += f" VERSION AS OF {version}"
-        if reference.side is Side.READ and self.session.time_zone not in _UTC:
+        if reference.side is Side.READ and self.session.time_zone not in _UTC and not self.whole_spark:
             source = _in_session_zone(source, log.snapshot(path, version))
         yield reference.span, source + _alias(reference, name)
 
@@ -161,6 +164,8 @@ class Renderer:
     # --- what the engine's grammar lacks ----------------------------------------------------------------------------
 
     def _without_gaps(self, sql: str) -> str:
+        if self.whole_spark:
+            return gaps.renamed(sql)
         sql = gaps.closed(sql)
         words = {token.word for token in tokens_of(sql)}
         if "QUALIFY" in words:

@@ -17,8 +17,8 @@ from brickyard.dbsql.model import Reference, Statement
 from brickyard.kernel.clock import Clock, system_clock
 from brickyard.local.catalog.model import CatalogError
 from brickyard.local.catalog.store import CatalogStore
-from brickyard.local.engines.model import EngineKey
-from brickyard.local.engines.sail import SailEngine, url
+from brickyard.local.engines.model import Engine, EngineKey
+from brickyard.local.engines.sail import SailEngine
 from brickyard.local.sql import (
     altering,
     changefeed,
@@ -87,17 +87,18 @@ class SqlService:
         external: Sequence[Path] = (),
         ask: Ask = ask_nobody,
         journal: Journal | None = None,
+        engine: Engine | None = None,
     ) -> None:
         places = Places(home, store, tuple(external))
         places.clear_scratch()
-        engine = SailEngine(home / "logs" / "engine.log")
-        engine.warm()
+        engine = engine or SailEngine(home / "logs" / "engine.log")
         folder = home / "tables" / "system"
         self._owns_journal = journal is None
         journal = journal or Journal(folder, Stamp())
         self.shop = Workshop(store, places, engine, Ledger(store.database), journal, clock, ask)
         self._running: dict[str, _Running] = {}
         journal.open(SystemTables(store, folder))
+        engine.warm()
 
     def warm(self) -> None:
         """Start the engine in the background."""
@@ -140,7 +141,7 @@ def own_key(session: SqlSession) -> EngineKey:
 
 def connection(service: SqlService, session: SqlSession) -> str:
     """The Spark Connect URL of the engine session that belongs to a SQL session."""
-    return url(service.shop.engine.address(), own_key(session))
+    return service.shop.engine.url(own_key(session))
 
 
 class _Work:
