@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 from pyarrow.compute import call_function
 
+from brickyard.health.oracle.text import canonical
+
 Columns = dict[str, pa.Array | pa.ChunkedArray]
 
 
@@ -66,3 +68,42 @@ def where(rows: pa.Table, good: Iterable[bool]) -> pa.Table:
 def table(*parts: Mapping[str, pa.Array | pa.ChunkedArray]) -> pa.Table:
     """Put columns together."""
     return pa.table({name: values for part in parts for name, values in part.items()})
+
+
+def day(instants: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+    """Return the UTC days of instants."""
+    return instants.cast(pa.timestamp("us")).cast(pa.date32(), safe=False)
+
+
+def seconds(instants: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return instants in whole seconds since 1970, cut."""
+    return computed(
+        pa.int64(), lambda micros: None if micros is None else micros // 1_000_000, instants.cast(pa.int64())
+    )
+
+
+def minus(left: pa.Array | pa.ChunkedArray, right: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Subtract; null where either is null."""
+    return call_function("subtract", [left, right])
+
+
+def is_value(values: pa.Array | pa.ChunkedArray, wanted: str) -> pa.Array | pa.ChunkedArray:
+    """Tell where a value is the wanted one; null where there is none."""
+    return call_function("equal", [values, pa.scalar(wanted)])
+
+
+def json_of(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return lists and maps as JSON without spaces: keys of maps sorted, fields of structs that hold nothing left out."""
+    return computed(pa.string(), lambda value: None if value is None else canonical(value, values.type), values)
+
+
+def taken(values: pa.Array | pa.ChunkedArray, keep: Iterable[bool]) -> pa.Array:
+    """Return the values where *keep*, and null elsewhere."""
+    return pa.array(
+        [value if good else None for value, good in zip(values.to_pylist(), keep, strict=True)], values.type
+    )
+
+
+def without_zero(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return the numbers with null for 0."""
+    return computed(values.type, lambda value: value or None, values)

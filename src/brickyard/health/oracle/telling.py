@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from brickyard.health.oracle import billing, shared
+from brickyard.health.oracle import billing, lakeflow, shared
 from brickyard.health.oracle.costs import costs
 from brickyard.health.oracle.seen import Seen
 from brickyard.health.synthetic import Account
 
-_TABLES: Mapping[str, Callable[[Seen], pa.Table]] = {**shared.TABLES, **billing.TABLES}
+_TABLES: Mapping[str, Callable[[Seen], pa.Table]] = {**shared.TABLES, **billing.TABLES, **lakeflow.TABLES}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
