@@ -11,7 +11,12 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
-from schemathesis.specs.openapi.checks import ignored_auth, missing_required_header, positive_data_acceptance
+from schemathesis.specs.openapi.checks import (
+    ignored_auth,
+    missing_required_header,
+    negative_data_rejection,
+    positive_data_acceptance,
+)
 from tests.share.api.conftest import house_of, served
 
 from brickyard.context import Context
@@ -21,7 +26,9 @@ from brickyard.metadata import Metadata, tokens
 from brickyard.share import flow
 from brickyard.workspace import run_sql
 
-_EXCLUDED = [ignored_auth, missing_required_header, positive_data_acceptance]  # for the reasons of `test_contract`
+# Three for the reasons of `test_contract`; the last because a header that was taken away is put back, and then nothing
+# may be wrong any more but a query that nobody reads.
+_EXCLUDED = [ignored_auth, missing_required_header, positive_data_acceptance, negative_data_rejection]
 _PERSON = "ada@acme.com"
 _WORLD = ("CREATE CATALOG IF NOT EXISTS m", "CREATE SCHEMA IF NOT EXISTS m.s")
 _TABLES = ("m.s.orders", "m.s.items")

@@ -15,7 +15,7 @@ from brickyard.metadata import Metadata
 from brickyard.share import flow
 from brickyard.share.model.pack import Strategy
 from brickyard.share.model.runs import PackStatus, RunRecord, RunStatus
-from brickyard.share.store import audit
+from brickyard.share.store import audit, entities
 
 
 @pytest.fixture
@@ -46,6 +46,17 @@ def test_a_new_pack_is_made_and_a_second_apply_writes_nothing(house: Context, wo
     assert again.id != run.id
     assert flow.status(house, run.pack_id or "").version == 1
     assert flow.status(house, run.pack_id or "").provisioning_status == "Already up to date with share pack data"
+
+
+def test_rows_carry_the_id_that_databricks_tells_and_a_share_has_none(
+    house: Context, workspace: LocalWorkspace, metadata: Metadata
+):
+    apply(house, pack_of(house))
+    with metadata.read() as tx:
+        acme, sales = entities.get(tx, "recipient", "acme"), entities.get(tx, "share", "sales")
+    assert acme and sales
+    assert acme.fields["recipient_databricks_id"] == workspace.client().recipients.get("acme").id is not None
+    assert sales.fields["databricks_share_id"] is None
 
 
 def test_the_order_of_a_packs_lists_means_nothing(house: Context, workspace: LocalWorkspace):

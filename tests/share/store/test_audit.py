@@ -42,4 +42,4 @@ def test_a_change_that_cannot_leave_its_line_does_not_happen(metadata: Metadata)
     with pytest.raises(Exception, match="full_up"), metadata.transaction() as tx:
         sealed(tx)
     with metadata.read() as tx:
-        assert packs.listed(tx) == ((), 0)
+        assert packs.page(tx) == ()

@@ -19,7 +19,6 @@ from brickyard.share.store.packs import PackRecord
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
-_PAGE = 200
 _BY_VERB = {"Create": Change.MISSING, "Add": Change.MISSING, "Import": Change.CHANGED, "Enable": Change.CHANGED}
 _GONE = ("Delete", "Remove", "Revoke")
 
@@ -27,21 +26,10 @@ _GONE = ("Delete", "Remove", "Revoke")
 def drift(context: Context, pack_id: str | None = None) -> tuple[Drift, ...]:
     """Compare one pack, or all, with the workspace; what cannot be read is unknown, never missing."""
     with context.metadata.read() as tx:
-        chosen = (packs.get(tx, pack_id),) if pack_id else tuple(_all(context))
+        chosen = (packs.get(tx, pack_id),) if pack_id else packs.page(tx, limit=None)
         applied = [(record, _applied(context, record)) for record in chosen]
     client = context.workspaces.client()
     return tuple(_one(context, client, record, pack) for record, pack in applied if pack or pack_id)
-
-
-def _all(context: Context) -> Iterator[PackRecord]:
-    seen, total = 0, 1
-    while seen < total:
-        with context.metadata.read() as tx:
-            page, total = packs.listed(tx, limit=_PAGE, offset=seen)
-        if not page:
-            return
-        seen += len(page)
-        yield from page
 
 
 def _applied(context: Context, record: PackRecord) -> SharePack | None:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _MAX_AGE_DAYS = 90
 _OVERLAP_HOURS = 24
-_PAGE = 200
 
 Find = Callable[[Context, "WorkspaceClient", PackRecord, SharePack], Iterator[tuple[str, Step]]]
 
@@ -60,13 +59,9 @@ def _due(context: Context, kind: RunKind, find: Find, *, follow: bool) -> tuple[
 
 def _provisioned(context: Context) -> list[tuple[PackRecord, SharePack]]:
     """The packs whose current version is in effect here."""
-    found: list[tuple[PackRecord, SharePack]] = []
     with context.metadata.read() as tx:
-        while True:
-            page, total = packs.listed(tx, status=PackStatus.COMPLETED, limit=_PAGE, offset=len(found))
-            found += [(record, packs.config(tx, record.pack_id)) for record in page]
-            if not page or len(found) >= total:
-                return found
+        found = packs.page(tx, status=PackStatus.COMPLETED, limit=None)
+        return [(record, packs.config(tx, record.pack_id)) for record in found]
 
 
 def _too_old(

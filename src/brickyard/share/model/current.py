@@ -72,7 +72,10 @@ class OidcPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientState:
-    """A recipient as it is. *mark* is the pack that made it, by our mark in its properties; ours are not in *properties*."""
+    """A recipient as it is. *mark* is the pack that made it, by our mark in its properties; ours are not in *properties*.
+
+    *id* is Databricks' own, None for one that is wanted; a recipient made anew has another one.
+    """
 
     name: str
     type: RecipientType
@@ -85,6 +88,7 @@ class RecipientState:
     policies: tuple[OidcPolicy, ...] = ()
     activated: bool = False
     mark: str | None = None
+    id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,7 @@ def state(info: RecipientInfo) -> RecipientState:
         tokens=tuple(_token(token, info) for token in info.tokens or ()),
         activated=bool(info.activated),
         mark=properties.get(MARK),
+        id=info.id,
     )
 
 

@@ -50,6 +50,7 @@ def record_recipient(
     fields: dict[str, Any] = {
         "recipient_type": state.type,
         "recipient_databricks_org": state.metastore,
+        "recipient_databricks_id": state.id,
         "description": state.comment,
         "client_ip_addresses": sorted(state.ip_addresses),
     }

@@ -280,46 +280,18 @@ def as_of(tx: Connection, pack_id: UUID, at: datetime) -> PackVersion:
     return _version(found)
 
 
-def listed(
-    tx: Connection,
-    *,
-    status: PackStatus | None = None,
-    strategy: Strategy | None = None,
-    business_line: str | None = None,
-    project: str | None = None,
-    requested_by: str | None = None,
-    naming: str | None = None,
-    deleted: bool = False,
-    limit: int = 50,
-    offset: int = 0,
-) -> tuple[tuple[PackRecord, ...], int]:
-    """Return the packs that pass all filters, last changed version first, and how many there are in all.
-
-    *naming* is the name of a share or recipient that a pack lists.
-    """
-    conditions = [] if deleted else [~share_packs.c.is_deleted]
-    equals = {"share_pack_status": status, "strategy": strategy, "requested_by": requested_by}
-    conditions += [share_packs.c[name] == value for name, value in equals.items() if value is not None]
-    about = {"business_line": business_line, "project": project}
-    hashed = [versions.c[name] == value.casefold() for name, value in about.items() if value is not None]
-    if naming is not None:
-        hashed.append(_names(naming))
-    if hashed:
-        conditions.append(_described().where(*hashed).exists())
-    count = sa.select(sa.func.count()).select_from(share_packs).where(share_packs.c.is_current, *conditions)
-    found = _records().where(*conditions).order_by(share_packs.c.effective_from.desc(), share_packs.c.share_pack_id)
-    return tuple(map(_record, tx.execute(found.limit(limit).offset(offset)))), tx.execute(count).scalar_one()
-
-
 def page(
     tx: Connection,
     *,
     status: PackStatus | None = None,
     naming: str | None = None,
     after: tuple[datetime, UUID] | None = None,
-    limit: int = 50,
+    limit: int | None = 50,
 ) -> tuple[PackRecord, ...]:
-    """Return packs that are not deleted, the last changed first, from behind *after*: the last one's change and id."""
+    """Return packs that are not deleted, the last changed first, from behind *after*: the last one's change and id.
+
+    *naming* is the name of a share or recipient that a pack lists; without a *limit* it is all packs as of one moment.
+    """
     found = _records().where(~share_packs.c.is_deleted)
     if status is not None:
         found = found.where(share_packs.c.share_pack_status == status)
