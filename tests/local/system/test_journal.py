@@ -89,7 +89,7 @@ def test_a_line_that_a_kill_cut_is_passed_over(tmp_path):
     (tmp_path / "waiting.jsonl").write_text(json.dumps(["a", {"x": 1}, [], []]) + '\n["a", {"x"')
     tables = Kept()
     Journal(tmp_path, STAMP).open(tables)
-    assert tables.rows == {"a": [{"x": 1}]}
+    assert tables.rows == {"a": [{**OWN, "x": 1}]}
 
 
 def test_a_write_that_fails_forgets_nothing(tmp_path):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from databricks.sdk.service import jobs
@@ -10,9 +13,11 @@ from databricks.sdk.service.pipelines import NotebookLibrary, PipelineLibrary
 from databricks.sdk.service.sql import CreateWarehouseRequestWarehouseType
 from databricks.sdk.service.workspace import Language
 
+from brickyard.local.api.documents import Documents
 from brickyard.local.api.scim import user_id
-from brickyard.local.runs.model import Attempt, Job, Life, Outcome, Run, RunType, TaskKind, TaskSpec, Trigger
-from brickyard.local.system.jobs import Starters, attempt_rows, job_row, run_rows
+from brickyard.local.runs.model import Attempt, Job, Life, Outcome, Run, RunEnded, RunType, TaskKind, TaskSpec, Trigger
+from brickyard.local.system.jobs import Starters, attempt_rows, begun, job_row, run_rows
+from brickyard.local.system.timeline import Period, full_hour
 
 OWNER = "owner@local"
 ME = user_id(OWNER)
@@ -324,7 +329,7 @@ def long_run(**values):
 def test_a_long_run_is_told_hour_by_hour_and_only_the_last_slice_says_how_it_ended():
     run = long_run(created=HOUR // 2, started=HOUR // 2 + 5000, ended=HOUR * 2 + 1, trigger=Trigger.PERIODIC)
     attempt = Attempt(7, 9, "t", 0, Life.TERMINATED, Outcome.SUCCESS, started=HOUR // 2 + 5000, ended=HOUR * 2 + 1)
-    rows = list(run_rows(run, [attempt], Starters()))
+    rows = list(run_rows(run, [attempt], Starters(), Period(run.created, run.ended)))
     periods = [(row["period_start_time"], row["period_end_time"], row.get("result_state")) for row in rows]
     assert periods == [
         (at(HOUR // 2), at(HOUR), None),
@@ -333,7 +338,7 @@ def test_a_long_run_is_told_hour_by_hour_and_only_the_last_slice_says_how_it_end
     ]
     assert {row["trigger_type"] for row in rows} == {"CRON"}
     assert [row.get("queue_duration_seconds") for row in rows] == [None, None, 5]
-    assert len(list(attempt_rows(run, attempt))) == 3
+    assert len(list(attempt_rows(run, attempt, Period(attempt.started, attempt.ended)))) == 3
 
 
 @pytest.mark.parametrize(
@@ -341,13 +346,13 @@ def test_a_long_run_is_told_hour_by_hour_and_only_the_last_slice_says_how_it_end
 )
 def test_a_lost_driver_is_an_error_and_not_a_failed_task(code, state):
     attempt = Attempt(7, 9, "t", 0, Life.INTERNAL_ERROR, Outcome.FAILED, code=code, started=1, ended=2)
-    (row,) = attempt_rows(long_run(), attempt)
+    (row,) = attempt_rows(long_run(), attempt, Period(1, 2))
     assert (row["result_state"], row["termination_code"]) == (state, code or "RUN_EXECUTION_ERROR")
 
 
 def test_a_repaired_run_is_told_again_from_its_repair_on():
     run = long_run(created=0, started=0, ended=9000, repaired=5000)
-    (row,) = run_rows(run, [], Starters())
+    (row,) = run_rows(run, [], Starters(), Period(begun(run), run.ended))
     assert (row["period_start_time"], row["period_end_time"], row["run_duration_seconds"]) == (at(5000), at(9000), 4)
 
 
@@ -355,3 +360,40 @@ def test_several_triggers_are_told_as_multiple():
     settings = {"schedule": {"quartz_cron_expression": "x"}, "continuous": {"pause_status": "PAUSED"}}
     row = job_row(Job(1, OWNER, 0, settings), 5)
     assert (row["trigger"], row["trigger_type"], row["paused"]) == (None, "MULTIPLE", False)
+
+
+def test_the_hours_of_what_still_runs_are_told_while_it_runs(observed, tmp_path):
+    path = observed.put("/Shared/goes_on", "import time; time.sleep(60)")
+    job = observed.client.jobs.create(
+        name="goes on", tasks=[jobs.Task(task_key="t", notebook_task=jobs.NotebookTask(path))]
+    )
+    run = observed.client.jobs.run_now(job.job_id)
+    recorder = observed.workspace.parts.recorder
+    store = recorder.runs.store
+    while store.latest(run.run_id)["t"].started is None:
+        time.sleep(0.01)
+    attempt = store.latest(run.run_id)["t"]
+    begun = store.run(run.run_id).created
+    hours = [full_hour(begun) + n * HOUR for n in (1, 2, 3)]
+    later = replace(recorder, told=Documents(tmp_path / "told.json"), clock=lambda: at(hours[1] + 5))
+    for _ in range(2):
+        later.tick()
+    replace(later, clock=lambda: at(hours[2])).tick()
+    for id_, since, table in (
+        (run.run_id, begun, "lakeflow.job_run_timeline"),
+        (attempt.task_run_id, attempt.started, "lakeflow.job_task_run_timeline"),
+    ):
+        rows = observed.rows(table, run_id=str(id_))
+        periods = [(row["period_start_time"], row["period_end_time"], row["result_state"]) for row in rows]
+        ends = [since, *hours]
+        assert periods == [(at(start), at(end), None) for start, end in pairwise(ends)]
+    ended = replace(store.run(run.run_id), ended=hours[2] + 7, outcome=Outcome.SUCCESS)
+    later.changed(RunEnded(ended))
+    last = observed.rows("lakeflow.job_run_timeline", run_id=str(run.run_id))[-1]
+    assert (last["period_start_time"], last["period_end_time"], last["result_state"], last["run_duration_seconds"]) == (
+        at(hours[2]),
+        at(hours[2] + 7),
+        "SUCCEEDED",
+        (hours[2] + 7 - begun) // 1000,
+    )
+    observed.client.jobs.cancel_run(run.run_id)

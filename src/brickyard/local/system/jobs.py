@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from brickyard.local.api.scim import user_id
 from brickyard.local.runs.model import Attempt, Job, JsonObject, Outcome, Run, RunType, TaskKind, Trigger
 from brickyard.local.system.model import Row, at_ms
-from brickyard.local.system.timeline import timeline_rows
+from brickyard.local.system.timeline import Period, timeline_rows
 
 _RESULTS: Mapping[Outcome, str] = {
     Outcome.SUCCESS: "SUCCEEDED",
@@ -127,13 +127,13 @@ def task_row(job: Job, key: str, columns: Row, at: int, *, deleted: bool = False
     }
 
 
-def run_rows(run: Run, attempts: Sequence[Attempt], starters: Starters) -> Iterator[Row]:
-    """The slices of a run that has ended, of a repaired one those since it was repaired.
+def begun(run: Run) -> int:
+    """When a run was asked for, or its latest repair was, in ms since the epoch."""
+    return run.repaired or run.created
 
-    The phases of a run with several tasks are 0, which means not reported.
-    """
-    begun = run.repaired or run.created
-    ended = run.ended or begun
+
+def run_rows(run: Run, attempts: Sequence[Attempt], starters: Starters, period: Period) -> Iterator[Row]:
+    """The slices of a period of a run; the phases of one with several tasks are 0, which means not reported."""
     always: Row = {
         "job_id": str(run.job_id),
         "run_id": str(run.run_id),
@@ -148,22 +148,21 @@ def run_rows(run: Run, attempts: Sequence[Attempt], starters: Starters) -> Itera
     }
     at_end: Row = {
         **_ending(run.outcome, ""),
-        "run_duration_seconds": (ended - begun) // 1000,
-        **_run_phases(run, attempts, begun),
+        "run_duration_seconds": (period.end - begun(run)) // 1000,
+        **_run_phases(run, attempts),
     }
-    return timeline_rows(at_ms(begun), at_ms(ended), always, at_end)
+    return timeline_rows(period, always, at_end)
 
 
-def _run_phases(run: Run, attempts: Sequence[Attempt], begun: int) -> Row:
-    queued = max((run.started or begun) - begun, 0) // 1000
+def _run_phases(run: Run, attempts: Sequence[Attempt]) -> Row:
+    queued = max((run.started or 0) - begun(run), 0) // 1000
     if len(run.tasks) == 1 and attempts:
         return {"queue_duration_seconds": queued, **_phases(attempts[-1])}
     return {"queue_duration_seconds": 0, "setup_duration_seconds": 0, "execution_duration_seconds": 0} | _NO_CLEANUP
 
 
-def attempt_rows(run: Run, attempt: Attempt) -> Iterator[Row]:
-    """The slices of a task run that has ended."""
-    ended = attempt.ended or run.created
+def attempt_rows(run: Run, attempt: Attempt, period: Period) -> Iterator[Row]:
+    """The slices of a period of a task run."""
     always: Row = {
         "job_id": str(run.job_id),
         "run_id": str(attempt.task_run_id),
@@ -175,7 +174,7 @@ def attempt_rows(run: Run, attempt: Attempt) -> Iterator[Row]:
         "task_parameters": _task_parameters(attempt),
     }
     at_end = {**_ending(attempt.outcome, attempt.code), **_phases(attempt)}
-    return timeline_rows(at_ms(attempt.started or ended), at_ms(ended), always, at_end)
+    return timeline_rows(period, always, at_end)
 
 
 _NO_CLEANUP: Row = {"cleanup_duration_seconds": 0}

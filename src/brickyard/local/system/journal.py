@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -47,19 +48,23 @@ class Journal:
         self._sources: dict[str, list[Source]] = defaultdict(list)
         self._states: dict[str, Source] = {}
         self._tables: Tables | None = None
+        self._tick: Callable[[], None] = lambda: None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._periodically, name="system-tables", daemon=True)
 
-    def start(self) -> None:
-        """Begin to write every few seconds."""
+    def start(self, tick: Callable[[], None] = lambda: None) -> None:
+        """Begin to write every few seconds, after *tick* had its turn."""
+        self._tick = tick
         self._thread.start()
 
     def open(self, tables: Tables) -> None:
-        """Write into tables from now on, first what waited for them."""
+        """Write into tables from now on, first what waited for them; what they do not take now is tried again."""
         with self._writing:
             self._tables = tables
             for name, rows in _waiting(self._file).items():
-                tables.append(name, rows)
+                with self._lock:
+                    self._sources[name].insert(0, rows.copy)
+                self._quietly(partial(self._flush, name))
             self._file.unlink(missing_ok=True)
 
     def add(self, name: str, rows: Iterable[Row]) -> None:
@@ -84,16 +89,21 @@ class Journal:
             for one in [name] if name else [*self._sources, *self._states]:
                 self._flush(one)
 
-    def close(self) -> None:
-        """Write the rest and stop."""
+    def rest(self) -> None:
+        """Write no more by itself."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    def close(self) -> None:
+        """Write the rest and stop."""
+        self.rest()
         self._quietly(self.flush)
         self._tables = None
 
     def _periodically(self) -> None:
         while not self._ended.wait(_SECONDS):
+            self._quietly(self._tick)
             self._quietly(self.flush)
             if self._tables is not None:
                 self._quietly(self._tables.complete)

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from brickyard.local.api.scim import user_id
 from brickyard.local.catalog.store import HIVE
 from brickyard.local.pipelines.model import JsonObject, Pipeline, Update, UpdateState
-from brickyard.local.runs.model import Run
 from brickyard.local.system.model import Row, at_ms
-from brickyard.local.system.timeline import timeline_rows
+from brickyard.local.system.timeline import Period, timeline_rows
 
 _FLAGS = ("photon", "development", "continuous", "serverless")
 
@@ -34,22 +33,27 @@ def pipeline_row(pipeline: Pipeline, at: int, *, deleted: bool = False) -> Row:
 
 
 def update_rows(
-    pipeline: Pipeline, update: Update, run: Run, state: UpdateState, job_task: tuple[int, int] | None
+    pipeline: Pipeline,
+    update: Update,
+    run_as: str,
+    state: UpdateState,
+    job_task: tuple[int, int] | None,
+    period: Period,
 ) -> Iterator[Row]:
-    """The slices of an update that has ended; *job_task* are the job and the task run that began it."""
+    """The slices of a period of an update; *job_task* are the job and the task run that began it."""
     always: Row = {
         "pipeline_id": update.pipeline_id,
         "update_id": update.update_id,
         "update_type": _type(update.request),
         "request_id": update.update_id,
-        "run_as_user_name": run.run_as,
+        "run_as_user_name": run_as,
         "trigger_type": update.cause,
         "trigger_details": None if job_task is None else {"job_task": _job_task(*job_task)},
         "refresh_selection": _tables(pipeline, update.request.get("refresh_selection")),
         "full_refresh_selection": _tables(pipeline, update.request.get("full_refresh_selection")),
         "reset_checkpoint_selection": [],
     }
-    return timeline_rows(at_ms(run.created), at_ms(run.ended or run.created), always, {"result_state": state.value})
+    return timeline_rows(period, always, {"result_state": state.value})
 
 
 def _job_task(job_id: int, task_run_id: int) -> Row:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -19,6 +19,7 @@ from brickyard.local.system.actions import Request, audit_row
 from brickyard.local.system.jobs import Starters
 from brickyard.local.system.journal import Journal
 from brickyard.local.system.model import Row
+from brickyard.local.system.timeline import Period, full_hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,12 @@ class Recorder:
     journal: Journal
     told: Documents
     runs: Runs
+    pipelines: Pipelines
     clock: Clock = system_clock
+
+    def start(self) -> None:
+        """Begin to write what was told, every few seconds."""
+        self.journal.start(self.tick)
 
     # jobs and runs
 
@@ -39,14 +45,52 @@ class Recorder:
                 self.journal.add("lakeflow.jobs", [jobs.job_row(job, at, deleted=deleted)])
                 self._tasks(job, at, deleted=deleted)
             case AttemptEnded(run, attempt):
-                if run.run_type is not RunType.UPDATE:
-                    self.journal.add("lakeflow.job_task_run_timeline", jobs.attempt_rows(run, attempt))
+                ended = attempt.ended or run.created
+                self._attempt(run, attempt, self._last(attempt.task_run_id, attempt.started or ended, ended))
             case RunEnded(run):
-                if run.run_type is not RunType.UPDATE:
-                    rows = jobs.run_rows(run, self.runs.store.attempts(run.run_id), self._starters(run))
-                    self.journal.add("lakeflow.job_run_timeline", rows)
+                self._run(run, self._last(run.run_id, jobs.begun(run), run.ended or jobs.begun(run)))
             case _:
                 assert_never(change)
+
+    def tick(self) -> None:
+        """Tell the full hours of what still runs."""
+        hour = full_hour(int(self.clock().timestamp() * 1000))
+        for run in self.runs.store.open_runs():
+            if period := self._hours(run.run_id, jobs.begun(run), hour):
+                self._run(run, period)
+            for attempt in self.runs.store.latest(run.run_id).values():
+                started = None if attempt.life.final else attempt.started
+                if started is not None and (period := self._hours(attempt.task_run_id, started, hour)):
+                    self._attempt(run, attempt, period)
+
+    def _hours(self, id_: int, begun: int, hour: int) -> Period | None:
+        """The full hours of a run that are not told yet, which then are."""
+        start = self._untold(id_, begun)
+        if start >= hour:
+            return None
+        self._remember(f"slices/{id_}", {"until": hour})
+        return Period(start, hour, last=False)
+
+    def _last(self, id_: int, begun: int, ended: int) -> Period:
+        """What is not told yet of a run that has ended."""
+        start = self._untold(id_, begun)
+        self._remember(f"slices/{id_}", None)
+        return Period(min(start, ended), ended)
+
+    def _untold(self, id_: int, begun: int) -> int:
+        until = (self.told.get(f"slices/{id_}") or {}).get("until")
+        return max(begun, until) if isinstance(until, int) else begun
+
+    def _run(self, run: Run, period: Period) -> None:
+        if run.run_type is RunType.UPDATE:
+            self._update(run, period)
+        else:
+            rows = jobs.run_rows(run, self.runs.store.attempts(run.run_id), self._starters(run), period)
+            self.journal.add("lakeflow.job_run_timeline", rows)
+
+    def _attempt(self, run: Run, attempt: Attempt, period: Period) -> None:
+        if run.run_type is not RunType.UPDATE:
+            self.journal.add("lakeflow.job_task_run_timeline", jobs.attempt_rows(run, attempt, period))
 
     def _tasks(self, job: Job, at: int, *, deleted: bool) -> None:
         key = f"tasks/{job.job_id}"
@@ -78,25 +122,16 @@ class Recorder:
         """A pipeline was made, changed or deleted, *at* in ms since the epoch."""
         self.journal.add("lakeflow.pipelines", [pipelines.pipeline_row(pipeline, at, deleted=deleted)])
 
-    def updates(self, of: Pipelines) -> Callable[[Change], None]:
-        """What is told of changes of runs, for the updates among them."""
-
-        def ended(change: Change) -> None:
-            if isinstance(change, RunEnded) and change.run.run_type is RunType.UPDATE:
-                self._update(of, change.run)
-            self.changed(change)
-
-        return ended
-
-    def _update(self, of: Pipelines, run: Run) -> None:
-        update = of.store.update_of_run(run.run_id)
-        pipeline = None if update is None else of.store.pipeline(update.pipeline_id)
+    def _update(self, run: Run, period: Period) -> None:
+        store = self.pipelines.store
+        update = store.update_of_run(run.run_id)
+        pipeline = None if update is None else store.pipeline(update.pipeline_id)
         if update is None or pipeline is None:
             return  # deleted since, with all that was known of it
         starter = self._starter(run)
         job = None if starter is None else self.runs.store.run(starter.run_id)
         by = None if starter is None or job is None else (job.job_id, starter.task_run_id)
-        rows = pipelines.update_rows(pipeline, update, run, of.state(update), by)
+        rows = pipelines.update_rows(pipeline, update, run.run_as, self.pipelines.state(update), by, period)
         self.journal.add("lakeflow.pipeline_update_timeline", rows)
 
     # compute
@@ -128,6 +163,8 @@ class Recorder:
         self.journal.put("compute.node_types", lambda: [compute.node_type_row(node)])
 
     def _remember(self, key: str, columns: Row | None) -> None:
+        if columns is None and self.told.get(key) is None:
+            return
         with self.told.changing() as rows:
             rows.pop(key, None)
             if columns is not None:
