@@ -112,6 +112,50 @@ def test_wherever_the_server_is_killed_the_run_ends_truly(tmp_path, make_bench, 
         assert done or run.state.result_state.value == "FAILED"
 
 
+MARKING = """# Databricks notebook source
+import time
+n = dbutils.widgets.get('n')
+open(f'/dbfs/begun-{n}', 'a').write('x')
+time.sleep(0.2)
+open(f'/dbfs/done-{n}', 'a').write('x')
+if n == '1' and dbutils.widgets.get('repairs') == '0':
+    raise ValueError('once')
+"""
+
+
+@pytest.mark.parametrize(
+    "delay", [0.8, *(pytest.param(d, marks=pytest.mark.full) for d in (0.0, 0.02, 0.1, 0.3, 0.6, 1.1, 1.4, 1.8, 2.5))]
+)
+def test_wherever_the_server_is_killed_iterations_and_repairs_end_truly(tmp_path, make_bench, delay):
+    with served(tmp_path) as (server, client):
+        bench = make_bench(client)
+        body = jobs.NotebookTask(
+            bench.put(MARKING), base_parameters={"n": "{{input}}", "repairs": "{{job.repair_count}}"}
+        )
+        nested = jobs.Task("one", notebook_task=body)
+        each = jobs.Task("each", for_each_task=jobs.ForEachTask("[0, 1, 2]", nested, concurrency=2))
+        job = client.jobs.create(name="each", tasks=[each]).job_id
+        run_id = client.jobs.run_now(job).response.run_id
+        bench.ended(run_id)
+        client.jobs.repair_run(run_id, rerun_all_failed_tasks=True)
+        time.sleep(delay)
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+    until(lambda: unlocked(tmp_path))
+    with LocalWorkspace(tmp_path) as again:
+        bench = make_bench(again.client())
+        run = bench.ended(run_id)
+        first, last = run.tasks
+        assert (first.state.result_state.value, run.tasks[-1].attempt_number) == ("FAILED", 1)
+        iterations = bench.client.jobs.get_run(last.run_id).iterations
+        good = [one.state.result_state.value == "SUCCESS" for one in iterations]
+        assert (last.state.result_state.value == "SUCCESS") is all(good) is (run.state.result_state.value == "SUCCESS")
+        for number, well in enumerate(good):
+            assert not well or (tmp_path / "dbfs" / f"done-{number}").read_text() == "xx"
+        history = bench.client.jobs.get_run(run_id, include_history=True).repair_history
+        assert [h.state.result_state for h in history] == [first.state.result_state, run.state.result_state]
+
+
 class Idle:
     """A workshop whose processes never begin."""
 

@@ -276,6 +276,8 @@ class Scheduler:
             for attempt in self._store.latest(run.run_id).values():
                 if attempt.life.in_process and attempt.child is None:
                     self._recover(run.task(attempt.task_key), attempt)
+                elif attempt.life is Life.TERMINATING:  # whether its child heard of that is not known
+                    self._workshop.halt(run.task(attempt.task_key), attempt)
 
     def _recover(self, task: TaskSpec, attempt: Attempt) -> None:
         """A process is lost; what needs none is begun again (a run of another job by the same idempotency token)."""
