@@ -13,8 +13,7 @@ from brickyard.health.synthetic.columns import Where
 from brickyard.health.synthetic.draw import DAY, HOUR, SECOND, Ints
 from brickyard.health.synthetic.period import Period
 from brickyard.health.synthetic.sources import source
-from brickyard.health.synthetic.usage import ACCOUNT, NOBODY, workspace_ids
-from brickyard.health.synthetic.world import World
+from brickyard.health.synthetic.world import ACCOUNT, NOBODY, World, workspace_ids
 
 AUDIT = "access.audit"
 BURST = 25  # failed logins of one principal from one address within ten minutes

@@ -15,9 +15,8 @@ from brickyard.health.synthetic.columns import Where
 from brickyard.health.synthetic.draw import HOUR, MINUTE, SECOND, Floats, Ints
 from brickyard.health.synthetic.period import Period
 from brickyard.health.synthetic.sources import source
-from brickyard.health.synthetic.usage import node_types as node_type_names
 from brickyard.health.synthetic.versions import ALIVE, Versions, out_of_order, versions
-from brickyard.health.synthetic.world import NODE_TYPES, TAGS, World
+from brickyard.health.synthetic.world import NODE_TYPES, TAGS, World, node_type_names
 
 _TAG_MAP = pa.map_(pa.string(), pa.string())
 _SAMPLE = 15 * MINUTE  # between two told minutes of a node

@@ -8,8 +8,7 @@ import pyarrow as pa
 from brickyard.health.synthetic import arrival, columns, draw
 from brickyard.health.synthetic.draw import DAY, NANO, SECOND
 from brickyard.health.synthetic.period import Period
-from brickyard.health.synthetic.usage import workspace_ids
-from brickyard.health.synthetic.world import World
+from brickyard.health.synthetic.world import World, workspace_ids
 
 NAME = "storage.predictive_optimization_operations_history"
 _OPERATIONS = ("COMPACTION", "VACUUM", "ANALYZE", "CLUSTERING", "DATA_SKIPPING_COLUMN_SELECTION")

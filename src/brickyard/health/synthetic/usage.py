@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyarrow.compute import call_function
 
-from brickyard.health.synthetic import activity, arrival, columns, draw
+from brickyard.health.synthetic import activity, arrival, columns, corrections, draw
 from brickyard.health.synthetic.draw import DAY, HOUR, MINUTE, NANO, Floats, Ints
 from brickyard.health.synthetic.period import Period, clock_changes, midnight, pieces
 from brickyard.health.synthetic.skus import SKU_KEYS, SKUS, price_changes
-from brickyard.health.synthetic.sources import ARRIVED
 from brickyard.health.synthetic.workspaces import created
-from brickyard.health.synthetic.world import CLOUDS, NODE_TYPES, REGIONS, TAGS, World
+from brickyard.health.synthetic.world import (
+    ACCOUNT,
+    CLOUDS,
+    NOBODY,
+    REGIONS,
+    TAGS,
+    World,
+    node_type_names,
+    workspace_ids,
+)
 
 NAME = "billing.usage"
 FOREIGN = {"jobs": 0.16, "all_purpose": 0.30, "sql_serverless": 0.32, "dlt": 0.38, "serving": 0.86}
 TINY = 4_000  # nanos: 0.000004 units, what one request of tokens costs
-TOO_LARGE = Decimal("12345678901.5")  # eleven digits before the point: does not fit decimal(28,18)
-NOBODY = -1  # no workspace
-ACCOUNT = -2  # workspace '0'
 _TIED_TAGS = ([("team", "told twice")], [("team", "told again")])
 
 
@@ -57,7 +60,7 @@ def usage(world: World, span: Period) -> pa.Table:
     rows = pa.concat_tables([_rows(world, rng, part) for part in parts])
     base = arrival.drifted(rows, NAME, world)
     extra = [
-        *_corrections(world, span, rng, base),
+        *corrections.corrections(world, span, rng, base),
         arrival.repeats(base, rng, world),
         arrival.ties(base, rng, world, "custom_tags", _TIED_TAGS),
     ]
@@ -94,7 +97,7 @@ def _jobs(world: World, span: Period, rng: np.random.Generator) -> list[Part]:
             "job_id": draw.digits(world.jobs.number[job]),
             "job_run_id": draw.digits(runs.number[run]),
             "job_name": world.jobs.name.take(pa.array(job)),
-            "node_type": draw.only(classic, node_types(cloud, world.jobs.node[job])),
+            "node_type": draw.only(classic, node_type_names(cloud, world.jobs.node[job])),
             "usage_policy_id": "policy-default",
         },
         features={
@@ -111,12 +114,6 @@ def _jobs(world: World, span: Period, rng: np.random.Generator) -> list[Part]:
     cluster = draw.only(rng.random(len(ids)) < 0.4, _cluster(rng, len(ids)))
     metadata = {"job_id": draw.digits(ids), "job_run_id": draw.digits(ids + 7), "cluster_id": cluster}
     return [own, _with(away, metadata)]
-
-
-def node_types(cloud: Ints, node: Ints) -> pa.Array:
-    """Return the instance type names of a cloud and size."""
-    flat = [name for names in NODE_TYPES for name in names]
-    return draw.pick(flat, cloud * 3 + node)
 
 
 def _cluster(rng: np.random.Generator, size: int) -> pa.Array:
@@ -163,7 +160,7 @@ def _clusters(world: World, span: Period, rng: np.random.Generator) -> list[Part
         nanos=_nanos(own.rate[at] * own.size[at], start, stop),
         metadata={
             "cluster_id": own.id.take(pa.array(at)),
-            "node_type": node_types(world.workspaces.cloud[workspace], own.size[at] % 3),
+            "node_type": node_type_names(world.workspaces.cloud[workspace], own.size[at] % 3),
         },
         features={"is_serverless": False, "is_photon": photon},
         user=own.owner[at],
@@ -344,99 +341,7 @@ def _rows(world: World, rng: np.random.Generator, part: Part) -> pa.Table:
     return columns.table(NAME, size, arrived, values)
 
 
-def workspace_ids(world: World, workspace: Ints) -> pa.Array:
-    """Return the ids of workspaces; '0' for the account and null where a row names none."""
-    number = np.where(workspace == ACCOUNT, 0, world.workspaces.number[np.maximum(workspace, 0)])
-    return draw.only(workspace != NOBODY, draw.digits(number))
-
-
 def _not_before_creation(world: World, workspace: Ints, start: Ints) -> Ints:
     newest = int(world.workspaces.away[-1])
     early = (workspace == newest) & (start < midnight(created(world, newest).date()) + DAY)
     return np.where(early, world.workspaces.away[0], workspace)
-
-
-# Corrections -------------------------------------------------------------------------------------------------------
-
-
-def _corrections(world: World, span: Period, rng: np.random.Generator, base: pa.Table) -> list[pa.Table]:
-    """Return retractions and restatements of the rows of a span, and the two rows that nobody may count."""
-    arrived = arrival.moments(base)
-    early = np.flatnonzero((arrived < world.period.stop - 8 * DAY) | (arrived < span.start + 2 * DAY))
-    taken = base.take(pa.array(early[draw.some(rng, len(early), 0.006, 20)]))
-    first = taken.num_rows // 5
-    weeks = taken.slice(0, first)
-    lots = np.array_split(first + rng.permutation(taken.num_rows - first), 4)
-    same, alone, renewed, twice = (taken.take(pa.array(lot)) for lot in lots)
-    rows = [
-        *_round(world, rng, same, restated=(9, 10)),
-        *_round(world, rng, alone, restated=None, new_id=True),
-        *_round(world, rng, renewed, restated=(5, 4), new_id=True),
-        *_twice(world, rng, twice),
-        *_round(world, rng, weeks, restated=(1, 2), wait=(14 * DAY, 28 * DAY)),
-        *_across_the_month(world, rng, base),
-    ]
-    return [*rows, *_refused(world, rng, base)] if span.start == world.period.start else rows
-
-
-def _round(
-    world: World,
-    rng: np.random.Generator,
-    originals: pa.Table,
-    *,
-    restated: tuple[int, int] | None,
-    new_id: bool = False,
-    wait: tuple[int, int] = (2 * DAY, 5 * DAY),
-) -> list[pa.Table]:
-    """Return one round of corrections: every original taken back, and stated anew as a fraction of itself."""
-    moved = _ingested(arrival.later(originals, rng.integers(*wait, originals.num_rows), world))
-    back = _typed(moved, "RETRACTION", call_function("negate", [moved.column("usage_quantity").combine_chunks()]))
-    if new_id:
-        back = arrival.replaced(back, "record_id", draw.uuids(rng, back.num_rows))
-    if restated is None:
-        return [back]
-    anew = _typed(moved, "RESTATEMENT", _scaled(moved.column("usage_quantity"), *restated))
-    return [back, arrival.replaced(anew, "record_id", draw.uuids(rng, anew.num_rows)) if new_id else anew]
-
-
-def _twice(world: World, rng: np.random.Generator, originals: pa.Table) -> list[pa.Table]:
-    first = _round(world, rng, originals, restated=(9, 10))
-    return [*first, *_round(world, rng, first[1], restated=(8, 10))]
-
-
-def _across_the_month(world: World, rng: np.random.Generator, base: pa.Table) -> list[pa.Table]:
-    """Correct rows of the last days of a month in the month after."""
-    start = arrival.moments(base, "usage_start_time").astype("datetime64[us]")
-    in_month = (start - start.astype("datetime64[M]")).astype(np.int64) // DAY
-    positions = np.flatnonzero((in_month >= 27) & (start.astype(np.int64) < world.period.stop - 8 * DAY))
-    if len(positions) == 0:
-        return []
-    chosen = positions[draw.some(rng, len(positions), 0.004, 3)]
-    return _round(world, rng, base.take(pa.array(chosen)), restated=(3, 4), wait=(6 * DAY, 8 * DAY))
-
-
-def _refused(world: World, rng: np.random.Generator, base: pa.Table) -> list[pa.Table]:
-    """Return a retraction that adds and an amount too large for the bill: both belong in quarantine."""
-    wrong = _ingested(arrival.later(base.slice(5, 1), np.asarray([3 * DAY]), world))
-    wrong = arrival.replaced(wrong, "record_id", draw.uuids(rng, 1))
-    large = arrival.replaced(base.slice(9, 1), "record_id", draw.uuids(rng, 1))
-    return [
-        arrival.replaced(wrong, "record_type", pa.array(["RETRACTION"])),
-        arrival.replaced(large, "usage_quantity", pa.array([TOO_LARGE], pa.decimal128(38, 18))),
-    ]
-
-
-def _ingested(rows: pa.Table) -> pa.Table:
-    return arrival.replaced(rows, "ingestion_date", columns.dates(arrival.moments(rows, ARRIVED)))
-
-
-def _typed(rows: pa.Table, record_type: str, quantity: pa.Array) -> pa.Table:
-    typed = arrival.replaced(rows, "record_type", pa.array([record_type] * rows.num_rows, pa.string()))
-    return arrival.replaced(typed, "usage_quantity", quantity)
-
-
-def _scaled(quantity: pa.ChunkedArray, times: int, parts: int) -> pa.Array:
-    """Multiply decimals by a fraction, cut to 18 decimals."""
-    values = [value.as_py() for value in quantity]
-    unit = Decimal(1).scaleb(-18)
-    return pa.array([(value * times / parts).quantize(unit) for value in values], pa.decimal128(38, 18))

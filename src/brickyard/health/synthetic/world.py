@@ -19,6 +19,8 @@ NODE_TYPES = (
     ("Standard_D4ds_v5", "Standard_E8ds_v4", "Standard_L8s_v3"),
     ("n2-standard-4", "n2-highmem-8", "n2-standard-16"),
 )
+NOBODY = -1  # no workspace
+ACCOUNT = -2  # workspace '0'
 _FIRST = ("ana", "ben", "chen", "dora", "emil", "fay", "gus", "hana", "ivo", "june", "karl", "lena", "max", "nora")
 _LAST = ("adler", "brandt", "costa", "dietz", "ekberg", "fuchs", "gomez", "huber", "ito", "jensen", "krause", "lund")
 _TEAMS = ("sales", "finance", "supply", "web", "risk", "people")
@@ -356,3 +358,15 @@ def _tables(rng: np.random.Generator, scale: float) -> Tables:
         layer=layer,
         parent=parent,
     )
+
+
+def node_type_names(cloud: Ints, node: Ints) -> pa.Array:
+    """Return the instance type names of a cloud and size."""
+    flat = [name for names in NODE_TYPES for name in names]
+    return draw.pick(flat, cloud * 3 + node)
+
+
+def workspace_ids(world: World, workspace: Ints) -> pa.Array:
+    """Return the ids of workspaces; '0' for the account and null where a row names none."""
+    number = np.where(workspace == ACCOUNT, 0, world.workspaces.number[np.maximum(workspace, 0)])
+    return draw.only(workspace != NOBODY, draw.digits(number))
