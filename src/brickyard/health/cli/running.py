@@ -37,7 +37,7 @@ def init(ctx: typer.Context, catalog: Catalog = None, source_catalog: SourceCata
     from brickyard.health import flow
 
     with progress() as tell:
-        made = flow.init(door(ctx, catalog, source_catalog), on_step=_position("init", tell))
+        made = flow.init(door(ctx, catalog, source_catalog), on_step=on_step("init", tell))
     text = f"made {plural(len(made.steps), 'thing')}" if made.steps else "nothing to do"
     emit(_plan_document(made), output(ctx), text)
 
@@ -83,7 +83,7 @@ def run(
 
     choice = _choice(table, domain, full=full, failed=failed)
     with progress() as tell:
-        outcome = flow.run(door(ctx, catalog, source_catalog, as_of), choice, on_step=_position("run", tell))
+        outcome = flow.run(door(ctx, catalog, source_catalog, as_of), choice, on_step=on_step("run", tell))
     emit(outcome_document(outcome), output(ctx), lambda: outcome_text(outcome))
     raise typer.Exit(PARTLY if outcome.failed else DONE)
 
@@ -95,14 +95,14 @@ def _choice(tables: Sequence[str] | None, domains: Sequence[str] | None, *, full
     return Choice(chosen(tables or (), domains or ()), full, failed)
 
 
-def _position(name: str, tell: Callable[[Position], None]) -> OnStep:
-    def on_step(step: Step, what: str, told: str) -> None:
+def on_step(name: str, tell: Callable[[Position], None]) -> OnStep:
+    def say(step: Step, what: str, told: str) -> None:
         if what == "failed":
             tell(Position(f"{name} {what}", detail=f"{described(step)}: {told}"))
         elif what == "begun":
             tell(Position(name, detail=described(step)))
 
-    return on_step
+    return say
 
 
 def described(step: Step) -> str:

@@ -43,6 +43,13 @@ def read(sql: str) -> Expression:
     )
 
 
+def projection(query: str, name: str) -> str | None:
+    """Return the expression that a query gives *name* to, as SQL, or None where its outer projection has no such name."""
+    tree = sqlglot.parse_one(query, dialect=_DIALECT)
+    found = next((node for node in tree.selects if isinstance(node, exp.Alias) and node.alias == name), None)
+    return found.this.sql(dialect=_DIALECT) if found else None
+
+
 def _column(node: exp.Column) -> str:
     return f"{node.table}.{node.name}" if node.table else node.name
 
