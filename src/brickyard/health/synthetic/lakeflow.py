@@ -14,7 +14,7 @@ from brickyard.health.synthetic.draw import SECOND, Ints, Mask
 from brickyard.health.synthetic.period import ZONES, Period, pieces
 from brickyard.health.synthetic.sources import source
 from brickyard.health.synthetic.versions import ALIVE, Versions, out_of_order, versions
-from brickyard.health.synthetic.world import TAGS, World
+from brickyard.health.synthetic.world import TAGS, Jobs, World
 
 _TAG_MAP = pa.map_(pa.string(), pa.string())
 _TERMINATION_CODES = (
@@ -62,19 +62,7 @@ def jobs(world: World) -> pa.Table:
         "change_time": told.changed,
         "delete_time": _deleted(told),
         "description": draw.pick(("", None, "Loads the day"), rng.integers(0, 3, size)),
-        "trigger": {
-            "schedule": Where(
-                scheduled,
-                {
-                    "quartz_cron_expression": draw.join("0 0 ", draw.digits(own.hour[at]), " * * ?"),
-                    "timezone_id": draw.pick(ZONES, own.zone[at]),
-                },
-            ),
-            "periodic": Where(~scheduled, {"interval": 1, "units": "HOURS"}),
-            "file_arrival": Where(np.zeros(size, dtype=np.bool_), {}),
-            "continuous": Where(np.zeros(size, dtype=np.bool_), {}),
-            "table_update": Where(np.zeros(size, dtype=np.bool_), {}),
-        },
+        "trigger": _triggers(own, at, scheduled),
         "trigger_type": draw.pick(("PERIODIC", "CRON"), scheduled.astype(np.int64)),
         "run_as_user_name": world.users.email.take(pa.array(owner)),
         "creator_user_name": world.users.email.take(pa.array(owner)),
@@ -87,6 +75,20 @@ def jobs(world: World) -> pa.Table:
     arrived = out_of_order(arrival.arrive(rng, world, told.changed), told)
     table = columns.table(name, size, arrived, values)
     return arrival.told(table, name, world, tie=("description", ("said twice", "said again")))
+
+
+def _triggers(jobs: Jobs, at: Ints, scheduled: Mask) -> dict[str, Where]:
+    """Return the trigger of each job: the hour of its local clock, or every hour where it runs more than daily."""
+    clock = {
+        "quartz_cron_expression": draw.join("0 0 ", draw.digits(jobs.hour[at]), " * * ?"),
+        "timezone_id": draw.pick(ZONES, jobs.zone[at]),
+    }
+    nothing = Where(np.zeros(len(at), dtype=np.bool_), {})
+    return {
+        "schedule": Where(scheduled, clock),
+        "periodic": Where(~scheduled, {"interval": 1, "units": "HOURS"}),
+        **dict.fromkeys(("file_arrival", "continuous", "table_update"), nothing),
+    }
 
 
 def _listed(told: Versions, listed: Mask) -> Versions:
@@ -287,7 +289,6 @@ def pipeline_update_timeline(world: World, span: Period) -> pa.Table:
     last = np.ones(len(owner), dtype=np.bool_)
     last[:-1] = owner[:-1] != owner[1:]
     schema = source(name).schema()
-    job = at % len(world.jobs.number)
     values: dict[str, Any] = {
         "workspace_id": world.workspaces.ids.take(pa.array(own.workspace[at])),
         "pipeline_id": own.id.take(pa.array(at)),
@@ -296,12 +297,7 @@ def pipeline_update_timeline(world: World, span: Period) -> pa.Table:
         "request_id": updates.request.take(pa.array(owner)),
         "run_as_user_name": world.users.email.take(pa.array(own.owner[at])),
         "trigger_type": draw.pick(("SCHEDULE", "JOB_TASK"), at % 2),
-        "trigger_details": {
-            "job_task": Where(
-                at % 2 == 1,
-                {"job_id": draw.digits(world.jobs.number[job]), "performance_target": "PERFORMANCE_OPTIMIZED"},
-            )
-        },
+        "trigger_details": {"job_task": Where(at % 2 == 1, _job_task(world, at))},
         "result_state": draw.only(last, draw.pick(_UPDATE_STATES, updates.state[owner])),
         "compute": {
             "type": draw.pick(("CLUSTER", "SERVERLESS"), own.serverless[at].astype(np.int64)),
@@ -319,3 +315,8 @@ def pipeline_update_timeline(world: World, span: Period) -> pa.Table:
     }
     table = columns.table(name, len(owner), arrival.arrive(rng, world, stop), values)
     return arrival.told(table, name, world)
+
+
+def _job_task(world: World, pipeline: Ints) -> dict[str, Any]:
+    job = pipeline % len(world.jobs.number)
+    return {"job_id": draw.digits(world.jobs.number[job]), "performance_target": "PERFORMANCE_OPTIMIZED"}

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from brickyard.health.synthetic import arrival, columns, draw
 from brickyard.health.synthetic.columns import Where
-from brickyard.health.synthetic.draw import DAY, HOUR, MINUTE, Mask
+from brickyard.health.synthetic.draw import DAY, HOUR, MINUTE, Ints, Mask
 from brickyard.health.synthetic.period import Period, midnight
 from brickyard.health.synthetic.sources import source
 from brickyard.health.synthetic.world import World
@@ -100,29 +100,10 @@ def table_results(world: World, span: Period) -> pa.Table:
     state = np.where(unknown, 2, unhealthy.astype(np.int64)) + np.where(scanned >= world.drift, 3, 0)
     status = draw.pick(_STATUSES, state)
     rows = (draw.lognormal(rng, 10_000, 0.3, len(day)) * np.where(unhealthy, 0.2, 1)).astype(np.int64)
-    tables, at = world.tables, pa.array(table)
-    schema = source(MONITORING).schema()
-    job = table % len(world.jobs.number)
-    cause = columns.fill(
-        schema.field("root_cause_analysis").type.field("upstream_jobs").type.value_type,
-        len(day),
-        {
-            "job_id": draw.digits(world.jobs.number[job]),
-            "workspace_id": world.workspaces.ids.take(pa.array(world.jobs.workspace[job])),
-            "job_name": world.jobs.name.take(pa.array(job)),
-            "last_run_status": "FAILED",
-        },
-    )
-    causes = pa.ListArray.from_arrays(pa.array(np.arange(len(day) + 1, dtype=np.int32)), cause)
     count = {"status": status, "last_value": rows, "min_predicted_value": 7_000, "max_predicted_value": 14_000}
     values = {
+        **_named(world, table),
         "event_time": scanned,
-        "catalog_name": tables.catalog.take(at),
-        "schema_name": tables.schema.take(at),
-        "table_name": tables.name.take(at),
-        "catalog_id": draw.join("catalog-", tables.catalog.take(at)),
-        "schema_id": draw.join("schema-", tables.schema.take(at)),
-        "table_id": tables.id.take(at),
         "status": status,
         "freshness": {
             "status": status,
@@ -137,13 +118,44 @@ def table_results(world: World, span: Period) -> pa.Table:
             unhealthy,
             {"impact_level": (table % 5).astype(np.int32), "num_downstream_tables": table % 17},
         ),
-        "root_cause_analysis": Where(unhealthy, {"upstream_jobs": causes}),
+        "root_cause_analysis": Where(unhealthy, {"upstream_jobs": _causes(world, table)}),
         "_internal_debug_info": draw.pick(
-            (_DEBUG, None), (table % 4 != 0).astype(np.int64), schema.field("_internal_debug_info").type
+            (_DEBUG, None), (table % 4 != 0).astype(np.int64), _kind("_internal_debug_info")
         ),
     }
     told = columns.table(MONITORING, len(day), arrival.arrive(rng, world, scanned), values)
     return arrival.told(told, MONITORING, world)
+
+
+def _kind(column: str) -> pa.DataType:
+    return source(MONITORING).schema().field(column).type
+
+
+def _named(world: World, table: Ints) -> dict[str, pa.Array]:
+    """Return the names and ids of tables."""
+    tables, at = world.tables, pa.array(table)
+    catalog, schema = tables.catalog.take(at), tables.schema.take(at)
+    return {
+        "catalog_name": catalog,
+        "schema_name": schema,
+        "table_name": tables.name.take(at),
+        "catalog_id": draw.join("catalog-", catalog),
+        "schema_id": draw.join("schema-", schema),
+        "table_id": tables.id.take(at),
+    }
+
+
+def _causes(world: World, table: Ints) -> pa.Array:
+    """Return for each table a list of the one job upstream that may be to blame."""
+    job = table % len(world.jobs.number)
+    blamed = {
+        "job_id": draw.digits(world.jobs.number[job]),
+        "workspace_id": world.workspaces.ids.take(pa.array(world.jobs.workspace[job])),
+        "job_name": world.jobs.name.take(pa.array(job)),
+        "last_run_status": "FAILED",
+    }
+    cause = columns.fill(_kind("root_cause_analysis").field("upstream_jobs").type.value_type, len(table), blamed)
+    return pa.ListArray.from_arrays(pa.array(np.arange(len(table) + 1, dtype=np.int32)), cause)
 
 
 def _incidents(world: World) -> Mask:

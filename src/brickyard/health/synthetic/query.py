@@ -47,17 +47,14 @@ def history(world: World, span: Period) -> pa.Table:
 
 
 def _values(world: World, asked: activity.Statements, at: Ints, final: Mask, updated: Ints) -> dict[str, Any]:
-    kind, user, size = asked.kind[at], asked.user[at], len(at)
+    kind, size = asked.kind[at], len(at)
     on_warehouse = asked.warehouse[at] >= 0
-    email = world.users.email.take(pa.array(user))
-    number = draw.digits(world.users.number[user])
     failed = asked.state[at] == 1
     return {
         "account_id": world.account_id,
         "workspace_id": world.workspaces.ids.take(pa.array(asked.workspace[at])),
         "statement_id": asked.id.take(pa.array(at)),
-        "executed_by": email,
-        "session_id": draw.join("session-", number, "-", draw.digits(asked.start[at] // draw.DAY)),
+        **_who(world, asked, at),
         "execution_status": draw.pick(_STATES, np.where(final, asked.state[at], 3)),
         "compute": {
             "type": draw.pick(("SERVERLESS_COMPUTE", "WAREHOUSE"), on_warehouse.astype(np.int64)),
@@ -65,7 +62,6 @@ def _values(world: World, asked: activity.Statements, at: Ints, final: Mask, upd
                 on_warehouse, world.warehouses.id.take(pa.array(np.maximum(asked.warehouse[at], 0)))
             ),
         },
-        "executed_by_user_id": number,
         "statement_text": draw.join(
             draw.pick([before for before, _ in _TEXTS], kind),
             world.tables.full_name.take(pa.array(asked.table[at])),
@@ -77,8 +73,6 @@ def _values(world: World, asked: activity.Statements, at: Ints, final: Mask, upd
         "start_time": asked.start[at],
         "end_time": draw.only(final, columns.instants(asked.stop[at])),
         "update_time": updated,
-        "executed_as_user_id": number,
-        "executed_as": email,
         "query_source": _source(world, at, kind),
         "query_parameters": draw.pick(
             (_ONE_PARAMETER, None),
@@ -87,6 +81,18 @@ def _values(world: World, asked: activity.Statements, at: Ints, final: Mask, upd
         ),
         "query_tags": draw.pick(([("app", "orders")], [], None), at % 3, _TAG_MAP),
         **_measures(world, asked, at, final, on_warehouse),
+    }
+
+
+def _who(world: World, asked: activity.Statements, at: Ints) -> dict[str, pa.Array]:
+    user = asked.user[at]
+    email, number = world.users.email.take(pa.array(user)), draw.digits(world.users.number[user])
+    return {
+        "executed_by": email,
+        "executed_by_user_id": number,
+        "executed_as": email,
+        "executed_as_user_id": number,
+        "session_id": draw.join("session-", number, "-", draw.digits(asked.start[at] // draw.DAY)),
     }
 
 
@@ -110,10 +116,8 @@ def _measures(
     spent = (asked.stop - asked.start)[at] // 1_000
     compiled = np.minimum(spent, rng.integers(20, 400, size))
     waited = rng.integers(0, 8_000, size) * (rng.random(size) < 0.1)
-    rows = draw.lognormal(rng, 20_000, 2.0, size).astype(np.int64)
-    read, pruned = rng.integers(1, 200, size), rng.integers(0, 800, size)
+    volumes = _volumes(rng, asked.kind[at] > 0)
     cached = rng.random(size) < 0.12
-    written = asked.kind[at] > 0
     on_warehouse_only = {
         "total_duration_ms": spent + waited,
         "waiting_for_compute_duration_ms": waited,
@@ -124,6 +128,23 @@ def _measures(
         "execution_duration_ms": spent - compiled,
         "total_task_duration_ms": spent * 8,
         "result_fetch_duration_ms": rng.integers(0, 50, size),
+        **volumes,
+    }
+    return {
+        **{name: draw.only(final & on_warehouse, pa.array(each)) for name, each in on_warehouse_only.items()},
+        **{name: draw.only(final, pa.array(each)) for name, each in known.items()},
+        "read_io_cache_percent": draw.only(final, pa.array(rng.integers(0, 101, size).astype(np.int8))),
+        "from_result_cache": draw.only(final, pa.array(cached)),
+        "cache_origin_statement_id": asked.id.take(pa.array(np.where(cached, at // 2, at))),
+    }
+
+
+def _volumes(rng: np.random.Generator, written: Mask) -> dict[str, Ints]:
+    """Draw how much statements read, and how much those that write have written."""
+    size = len(written)
+    rows = draw.lognormal(rng, 20_000, 2.0, size).astype(np.int64)
+    read, pruned = rng.integers(1, 200, size), rng.integers(0, 800, size)
+    return {
         "read_partitions": read // 4,
         "pruned_files": pruned,
         "read_files": read,
@@ -137,11 +158,4 @@ def _measures(
         "shuffle_read_bytes": rows * 10,
         "pruned_files_bytes": pruned * 1_000_000,
         "read_files_bytes": read * 1_000_000,
-    }
-    return {
-        **{name: draw.only(final & on_warehouse, pa.array(each)) for name, each in on_warehouse_only.items()},
-        **{name: draw.only(final, pa.array(each)) for name, each in known.items()},
-        "read_io_cache_percent": draw.only(final, pa.array(rng.integers(0, 101, size).astype(np.int8))),
-        "from_result_cache": draw.only(final, pa.array(cached)),
-        "cache_origin_statement_id": asked.id.take(pa.array(np.where(cached, at // 2, at))),
     }
