@@ -142,6 +142,13 @@ def test_a_cancel_reaches_the_iterations_and_those_that_wait(bench):
     assert {i.state.result_state.value for i in iterations(bench, run)} == {"CANCELED"}
 
 
+def test_a_for_each_task_that_takes_too_long_stops_its_iterations(bench):
+    path = bench.put("# Databricks notebook source\nimport time\ntime.sleep(60)")
+    run = bench.ended(bench.submit(each([1, 2], notebook(path), 2, timeout_seconds=1)))
+    assert run.tasks[0].state.result_state.value == "TIMEDOUT"
+    assert {i.state.result_state.value for i in iterations(bench, run)} == {"CANCELED"}
+
+
 def test_a_repair_runs_the_iterations_again_and_the_lists_of_runs_do_not_show_them(bench):
     nested = condition("{{input}}{{job.parameters.n}}")
     body = jobs.ForEachTask(inputs="[2, 3]", task=nested)

@@ -123,6 +123,28 @@ def test_a_sql_file_runs_as_a_task(bench):
     assert cells_of(bench, run)[-1]["outputs"][0]["rows"] == [["v"]]
 
 
+def test_the_rows_of_a_sql_task_are_what_others_refer_to(bench):
+    bench.client.workspace.mkdirs("/Shared/sqlfiles")
+    text = b"SELECT 1 AS id, 'a' AS name UNION ALL SELECT 2, NULL ORDER BY id"
+    bench.client.workspace.upload("/Shared/sqlfiles/rows.sql", text, overwrite=True)
+    rows = jobs.SubmitTask(
+        "rows", sql_task=jobs.SqlTask(warehouse_id="w", file=jobs.SqlTaskFile("/Shared/sqlfiles/rows.sql"))
+    )
+    seen = jobs.Task("seen", condition_task=jobs.ConditionTask(jobs.ConditionTaskOp.EQUAL_TO, "{{input.id}}", "2"))
+    upstream = [jobs.TaskDependency("rows")]
+    each = jobs.SubmitTask(
+        "each", for_each_task=jobs.ForEachTask("{{tasks.rows.output.rows}}", seen), depends_on=upstream
+    )
+    first = jobs.ConditionTask(jobs.ConditionTaskOp.EQUAL_TO, "{{tasks.rows.output.first_row.name}}", "a")
+    run = bench.ended(bench.submit(rows, each, jobs.SubmitTask("first", condition_task=first, depends_on=upstream)))
+    tasks = {task.task_key: task for task in run.tasks}
+    iterations = bench.client.jobs.get_run(tasks["each"].run_id).iterations
+    assert [one.condition_task.outcome for one in iterations] == ["false", "true"]
+    assert tasks["first"].condition_task.outcome == "true"
+    told = bench.client.jobs.get_run_output(tasks["rows"].run_id).sql_output.query_output
+    assert (told.warehouse_id, told.output_link) == ("w", tasks["rows"].run_page_url)
+
+
 def test_sessions_made_by_the_notebook_are_its_own(bench):
     text = source(
         "from pyspark.sql import SparkSession\nfrom databricks.sdk.runtime import *\ns = SparkSession.builder.getOrCreate()",

@@ -13,6 +13,7 @@ from brickyard.local.api.tokens import Principal, Tokens
 from brickyard.local.files.workspace import Entry, Kind, WorkspaceFiles, workspace_path
 from brickyard.local.runs.foreach import input_names, inputs_of, settings_of
 from brickyard.local.runs.model import Attempt, JsonObject, Life, Outcome, Run, TaskKind, TaskSpec, now_ms
+from brickyard.local.runs.output import read_rows
 from brickyard.local.runs.parameters import Surroundings, compare, resolve
 from brickyard.local.runs.processes import Order, Processes, scrubbed
 from brickyard.local.runs.store import Store
@@ -35,6 +36,11 @@ class Surfaces:
     host: str
     home: Path
     environment: Mapping[str, str]
+
+    @property
+    def workspace_id(self) -> str:
+        """The identifier that the workspace gave itself when it was made."""
+        return str(json.loads((self.home / "workspace.json").read_text())["workspace_id"])
 
     def attempt(self, task_run_id: int) -> Path:
         """Where an attempt keeps its log and results."""
@@ -78,8 +84,12 @@ class Launcher:
         """What the references of an attempt mean; an iteration refers to the run of its for_each task."""
         root = self.store.root(run)
         values = {key: _as_text(value) for key, value in self.store.values(root.run_id).items()}
+        latest, surfaces = self.store.latest(root.run_id), self.surfaces
         given = {} if root is run else input_names(run, attempt.task_key)
-        return Surroundings(root, attempt, self.store.latest(root.run_id), values, self.surfaces.host, given)
+        for task in root.tasks:
+            if task.kind is TaskKind.SQL and latest[task.key].outcome is Outcome.SUCCESS:
+                given |= _row_names(task.key, read_rows(self.folder(latest[task.key].task_run_id)))
+        return Surroundings(root, attempt, latest, values, surfaces.host, surfaces.workspace_id, given)
 
     def halt(self, task: TaskSpec, attempt: Attempt) -> None:
         """Ask the process or the child run of an attempt to end."""
@@ -172,6 +182,12 @@ class Launcher:
             "DATABRICKS_RUNTIME_VERSION": RUNTIME_VERSION,
             "IS_SERVERLESS": "TRUE",
         }
+
+
+def _row_names(key: str, rows: list[dict[str, str | None]]) -> dict[str, str]:
+    """What references to the rows of a SQL task mean."""
+    first = {f"tasks.{key}.output.first_row.{name}": value or "" for name, value in (rows or [{}])[0].items()}
+    return {f"tasks.{key}.output.rows": json.dumps(rows, ensure_ascii=False), **first}
 
 
 def _entry(body: JsonObject) -> list[str]:

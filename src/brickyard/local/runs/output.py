@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from brickyard.local.runs.model import JsonObject
 
@@ -36,6 +37,20 @@ def read_cells(folder: Path) -> list[JsonObject]:
     cells = [cell for cell in map(_parsed, lines) if cell is not None]
     ended = {(cell["notebook"], cell["cell"], cell["started"]) for cell in cells if cell["status"] != "RUNNING"}
     return [c for c in cells if c["status"] != "RUNNING" or (c["notebook"], c["cell"], c["started"]) not in ended]
+
+
+def read_rows(folder: Path) -> list[dict[str, str | None]]:
+    """The rows of the last table that was shown, at most a thousand, their values as text."""
+    shown = [item for cell in read_cells(folder) for item in _tables(cell)]
+    if not shown:
+        return []
+    names = [str(column["name"]) for column in shown[-1]["columns"]]
+    return [dict(zip(names, row, strict=True)) for row in shown[-1]["rows"]]
+
+
+def _tables(cell: JsonObject) -> list[dict[str, Any]]:
+    outputs = cell["outputs"]
+    return [o for o in outputs if isinstance(o, dict) and o.get("type") == "table"] if isinstance(outputs, list) else []
 
 
 def read_log(folder: Path, limit: int = MAX_LOG) -> tuple[str, bool]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from brickyard.local.runs.model import Attempt, JsonObject, Run, TaskKind, TaskSpec
 from brickyard.local.runs.settings import text_list, text_map
 
+_PARTS = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "minute": "%M", "second": "%S"}
 _REFERENCE = re.compile(r"\{\{\s*([\w.\-]+)\s*\}\}")
 
 
@@ -22,6 +23,7 @@ class Surroundings:
     latest: Mapping[str, Attempt]
     values: Mapping[tuple[str, str], str] = field(default_factory=dict)
     workspace_url: str = ""
+    workspace_id: str = ""
     given: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -118,32 +120,44 @@ def _names(task: TaskSpec, around: Surroundings) -> dict[str, str]:
         "task_retry_count": str(attempt.number),
         "task.notebook_path": str(task.body.get("notebook_path", "")),
         "workspace.url": around.workspace_url,
+        "workspace.id": around.workspace_id,
     }
     for key, other in around.latest.items():
         names[f"tasks.{key}.run_id"] = str(other.task_run_id)
         names[f"tasks.{key}.execution_count"] = str(other.number + 1)
         names[f"tasks.{key}.result_state"] = (other.outcome or "").lower()
         names[f"tasks.{key}.outcome"] = other.answer or ""
+        names[f"tasks.{key}.error_code"] = other.code
+        names[f"tasks.{key}.notebook_path"] = str(other.resolved.get("notebook_path", ""))
     names |= around.given
     return names | {f"tasks.{key}.values.{name}": value for (key, name), value in around.values.items()}
 
 
 def _run_names(run: Run) -> dict[str, str]:
-    began = datetime.fromtimestamp((run.started or run.created) / 1000, UTC)
-    return {
+    """What names the run itself; times are in UTC."""
+    began = run.started or run.created
+    names = {
         "job.id": str(run.job_id),
         "job_id": str(run.job_id),
         "job.run_id": str(run.run_id),
         "parent_run_id": str(run.run_id),
         "job.name": run.name,
         "job.repair_count": str(len(run.phases)),
-        "job.trigger.type": "manual",
-        "job.start_time.iso_date": f"{began:%Y-%m-%d}",
-        "job.start_time.iso_datetime": f"{began:%Y-%m-%dT%H:%M:%S}",
-        "job.start_time.timestamp_ms": str(run.started or run.created),
-        "job.start_time.year": f"{began:%Y}",
-        "job.start_time.month": f"{began:%m}",
-        "job.start_time.day": f"{began:%d}",
-        "start_date": f"{began:%Y-%m-%d}",
-        "start_time": str(run.started or run.created),
+        "job.trigger.type": run.trigger.value.lower(),
+        **_time_names("job.start_time", began),
+        **_time_names("job.trigger.time", run.created),
+    }
+    return names | {"start_date": names["job.start_time.iso_date"], "start_time": str(began)}
+
+
+def _time_names(name: str, at: int) -> dict[str, str]:
+    """The parts of a time in ms since the epoch that a reference can ask for."""
+    then = datetime.fromtimestamp(at / 1000, UTC)
+    return {
+        f"{name}.iso_date": f"{then:%Y-%m-%d}",
+        f"{name}.iso_datetime": f"{then:%Y-%m-%dT%H:%M:%S}",
+        f"{name}.iso_weekday": str(then.isoweekday()),
+        f"{name}.is_weekday": str(then.isoweekday() < 6).lower(),
+        f"{name}.timestamp_ms": str(at),
+        **{f"{name}.{part}": f"{then:{code}}" for part, code in _PARTS.items()},
     }

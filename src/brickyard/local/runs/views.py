@@ -232,6 +232,9 @@ def output_view(run: Run, attempt: Attempt, folder: Path, links: Links) -> JsonO
     view: JsonObject = {"metadata": task_run_view(run, attempt, links)}
     if kind is TaskKind.RUN_JOB:
         return {**view, "run_job_output": {"run_id": attempt.child}}
+    if kind is TaskKind.SQL:
+        house = {"warehouse_id": run.task(attempt.task_key).body.get("warehouse_id")}
+        view["sql_output"] = {"query_output": {**house, "output_link": links.page(run)}}
     if kind in (TaskKind.PYTHON, TaskKind.WHEEL):
         logs, cut = output.read_log(folder)
         view |= {"logs": logs, "logs_truncated": cut}
