@@ -12,6 +12,7 @@ from tests.share.flow.conftest import Build, apply, bring, pack_of, submit, writ
 from brickyard.context import Context
 from brickyard.kernel.errors import Conflict, GuardRefused, NotFound, SpecInvalid, WorkspaceRefused
 from brickyard.local import LocalWorkspace
+from brickyard.metadata import Metadata
 from brickyard.share import flow
 from brickyard.share.model.current import ObjectKind, SharedObject
 from brickyard.share.model.pack import SharePack
@@ -109,13 +110,43 @@ def test_by_default_the_file_says_whether_it_is_approved(house: Context):
     assert (run.status, run.code) == (RunStatus.VALIDATION_FAILED, "share-not-approved")
 
 
-def test_a_plan_that_has_changed_since_it_was_looked_at_is_not_done(house: Context, workspace: LocalWorkspace):
+def test_a_stale_hash_is_refused_before_anything_is_remembered(
+    house: Context, workspace: LocalWorkspace, metadata: Metadata
+):
     plan = flow.preview(house, upload(pack_of(house)))
     workspace.client().shares.create("sales")
-    stale = apply(house, pack_of(house), plan_hash=plan.hash)
-    assert (stale.status, stale.code, stale.steps) == (RunStatus.VALIDATION_FAILED, "share-plan-stale", ())
+    with pytest.raises(GuardRefused) as refused:
+        submit(house, pack_of(house), plan_hash=plan.hash)
+    with metadata.read() as tx:
+        assert (refused.value.error_code, runs.listed(tx), flow.list_packs(house)) == ("share-plan-stale", (), ())
     fresh = apply(house, pack_of(house), plan_hash=flow.preview(house, upload(pack_of(house))).hash)
     assert fresh.status is RunStatus.COMPLETED
+
+
+def test_a_plan_that_changes_between_upload_and_run_is_not_done(house: Context, workspace: LocalWorkspace):
+    plan = flow.preview(house, upload(pack_of(house)))
+    sent = submit(house, pack_of(house), plan_hash=plan.hash)
+    workspace.client().shares.create("sales")
+    stale = bring(house, sent.run_id)
+    assert (stale.status, stale.code, stale.steps) == (RunStatus.VALIDATION_FAILED, "share-plan-stale", ())
+
+
+def test_a_hash_is_compared_by_the_worker_where_the_upload_could_not_read(build: Build, workspace: LocalWorkspace):
+    house = build(share_detect_seconds=0.5)
+    pack = pack_of(house, metadata={"strategy": "UPDATE"})
+    workspace.fail_next("recipients.get", 403, "PERMISSION_DENIED")
+    sent = submit(house, pack, plan_hash="0" * 64)
+    run = bring(house, sent.run_id)
+    assert (run.status, run.code) == (RunStatus.VALIDATION_FAILED, "share-plan-stale")
+
+
+def test_the_same_upload_with_the_same_hash_is_the_same_run_while_it_is_under_way_and_just_after(house: Context):
+    wish = {"plan_hash": flow.preview(house, upload(pack_of(house))).hash, "idempotency_key": "once"}
+    first = submit(house, pack_of(house), **wish)
+    again = submit(house, pack_of(house), plan_hash=wish["plan_hash"])
+    bring(house, first.run_id)
+    after, kept = submit(house, pack_of(house), plan_hash=wish["plan_hash"]), submit(house, pack_of(house), **wish)
+    assert [one.run_id for one in (again, after, kept)] == [first.run_id] * 3
 
 
 # ── the way back ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 from brickyard.context import Context
 from brickyard.kernel.errors import (
     BrickyardError,
-    GuardRefused,
     Interrupted,
     MetadataDown,
     SpecInvalid,
@@ -20,7 +19,7 @@ from brickyard.share.attempt import Work, passes
 from brickyard.share.flow import ending, relay
 from brickyard.share.flow.approve import NEEDED
 from brickyard.share.flow.looking import decide
-from brickyard.share.flow.submit import allowed_by, ask_for_approval
+from brickyard.share.flow.submit import allowed_by, ask_for_approval, require_hash
 from brickyard.share.model.pack import SharePack
 from brickyard.share.model.runs import ApproverStatus, RunKind, RunStatus, StepStatus
 from brickyard.share.model.steps import Plan
@@ -176,13 +175,8 @@ def _check_refusals(context: Context, pack: SharePack, plan: Plan) -> None:
 
 
 def _check_hash(run: Run, plan: Plan) -> None:
-    wanted = run.options.get("plan_hash")
-    if wanted and wanted != plan.hash:
-        raise GuardRefused(
-            "the workspace or the pack has changed since it was planned",
-            code="share-plan-stale",
-            remedy="plan it again, look at the difference, and apply that plan's hash",
-        )
+    if wanted := run.options.get("plan_hash"):
+        require_hash(plan, wanted)
 
 
 def _check_approval(tx: Connection, context: Context, run: Run, plan: Plan) -> None:

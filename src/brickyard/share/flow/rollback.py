@@ -10,10 +10,10 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from brickyard.context import Context
-from brickyard.kernel.errors import GuardRefused, SpecInvalid
+from brickyard.kernel.errors import SpecInvalid
 from brickyard.share import report
 from brickyard.share.flow.looking import Allowed, decide
-from brickyard.share.flow.submit import enqueue, submitted
+from brickyard.share.flow.submit import enqueue, require_hash, submitted
 from brickyard.share.model.pack import SharePack, Strategy
 from brickyard.share.model.runs import RunKind, StepStatus, Submitted
 from brickyard.share.model.steps import DeletePipeline, DeleteRecipient, DeleteShare, Loss, Plan, RotateToken
@@ -37,8 +37,8 @@ def rollback(context: Context, pack_id: str, to: int | datetime, *, plan_hash: s
     Raises GuardRefused at once when the plan is another one already, and SpecInvalid for a version that deletes.
     """
     plan = preview_rollback(context, pack_id, to)
-    if plan_hash is not None and plan.hash != plan_hash:
-        raise GuardRefused("the plan is another one now", code="share-plan-stale", remedy="look at the new plan first")
+    if plan_hash is not None:
+        require_hash(plan, plan_hash)
     with context.metadata.transaction() as tx:
         key, version, pack = _then(tx, pack_id, to)
         reason = f"rolled back to version {version}"

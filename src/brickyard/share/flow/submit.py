@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection
 
 from brickyard.context import Context
-from brickyard.kernel.errors import BrickyardError
+from brickyard.kernel.errors import BrickyardError, GuardRefused, WorkspaceDown, WorkspaceRefused
 from brickyard.kernel.terminal import plain
 from brickyard.share import observe
 from brickyard.share.flow import place, relay
@@ -67,10 +67,14 @@ def allowed_by(run: Run | None) -> Allowed:
 
 
 def submit(context: Context, upload: Upload) -> Submitted:
-    """Remember a pack, its run and its job: all or nothing."""
+    """Remember a pack, its run and its job: all or nothing.
+
+    Raises GuardRefused, and remembers nothing, when the plan is another one than the upload's `plan_hash` already.
+    """
     _require_workspace(context, upload.pack)
-    strategy, warnings = _detect(context, upload.pack)
     key, digest = upload.idempotency_key, _digest(upload)
+    _require_plan(context, upload, digest)
+    strategy, warnings = _detect(context, upload.pack)
     with context.metadata.transaction() as tx:
         told = idempotency.recall(tx, key, context.actor, digest) if key else None
         if told:
@@ -83,6 +87,43 @@ def submit(context: Context, upload: Upload) -> Submitted:
             at = context.clock()
             audit.seal(tx, at=at, actor=context.actor, action="SubmitPack", subject=subject, detail=detail)
     return answer
+
+
+def _require_plan(context: Context, upload: Upload, digest: str) -> None:
+    """Refuse a stale hash of something new; where the workspace cannot be read, the worker checks it."""
+    if upload.plan_hash is None:
+        return
+    with context.metadata.transaction() as tx:
+        key = upload.idempotency_key
+        if key and idempotency.recall(tx, key, context.actor, digest):
+            return
+        pack_id = packs.identify(tx, upload.pack)
+        if pack_id and _is_repeated(tx, context, upload, pack_id):
+            return
+    client = context.workspaces.reader(context.queue.settings.share_detect_seconds)
+    try:
+        made = decide(context, client, upload.pack, pack_id, Allowed(upload.adopt, upload.replace))
+    except (WorkspaceDown, WorkspaceRefused) as error:
+        log.warning("plan not compared yet", error=error.message)
+        return
+    require_hash(made, upload.plan_hash)
+
+
+def _is_repeated(tx: Connection, context: Context, upload: Upload, pack_id: UUID) -> bool:
+    """Tell whether the upload asks for what its pack's newest run does or has just done."""
+    run = runs.newest(tx, pack_id)
+    same = content_hash(packs.config(tx, pack_id)) == content_hash(upload.pack)
+    return same and run is not None and _still_good(context, upload, run)
+
+
+def require_hash(made: Plan, wanted: str) -> None:
+    """Raise GuardRefused unless a plan is the one that was looked at."""
+    if made.hash != wanted:
+        raise GuardRefused(
+            "the workspace or the pack has changed since it was planned",
+            code="share-plan-stale",
+            remedy="plan it again, look at the difference, and apply that plan's hash",
+        )
 
 
 def _accept(
