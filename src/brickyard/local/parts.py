@@ -211,7 +211,7 @@ def build(place: Place, stack: ExitStack) -> Parts:
         lambda event: recorder.warehouse_events(default_warehouse, event),
     )
     stack.callback(sql.close)
-    unity_ = Unity(store, lambda statement, principal: _run_sql(sql(), statement, principal), workspace_id)
+    unity_ = Unity(store, lambda statement, principal: _run_sql(sql(), statement, principal), workspace_id, sql)
     sharing = SharingStore(store.database)
     rows = place.folder("settings")
     directory = Directory(tokens, Documents(rows / "identity.json"))

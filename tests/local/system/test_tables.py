@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 
 from brickyard.kernel.assets import read_text
 from brickyard.local.catalog.store import CatalogStore
-from brickyard.local.sql.model import SqlSession
+from brickyard.local.sql.model import SqlError, SqlSession
 from brickyard.local.sql.service import SqlService
 from brickyard.local.sql.types import text_of, type_of_text
 from brickyard.local.system.tables import SystemTables, names
@@ -63,11 +63,22 @@ def store(home):
 
 
 @pytest.fixture(scope="module")
-def run(home, store):
-    service = SqlService(home, store)
+def service(home, store):
+    made = SqlService(home, store)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def run(service):
     session = SqlSession("somebody@local")
-    yield lambda text: service.execute(text, session).table.to_pylist()
-    service.close()
+    return lambda text: service.execute(text, session).table.to_pylist()
+
+
+@pytest.fixture(scope="module")
+def run_as_owner(service):
+    session = SqlSession(OWNER, admin=True)
+    return lambda text: service.execute(text, session).table.to_pylist()
 
 
 def published(name):
@@ -110,9 +121,38 @@ def test_payload_logs_are_no_public_table(run):
     assert run("SHOW TABLES IN system.serving LIKE 'payload*'") == []
 
 
-def test_nobody_writes_them_but_the_workspace(run):
-    with pytest.raises(Exception, match="PERMISSION_DENIED"):
-        run("INSERT INTO system.billing.usage SELECT * FROM system.billing.usage")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INSERT INTO system.billing.usage SELECT * FROM system.billing.usage",
+        "DELETE FROM system.access.audit",
+        "ALTER TABLE system.access.audit ADD COLUMN more INT",
+        "COMMENT ON TABLE system.access.audit IS 'mine'",
+        "DROP TABLE system.query.history",
+        "CREATE TABLE system.access.mine (a INT)",
+        "CREATE VIEW system.access.mine AS SELECT 1 AS one",
+        "CREATE SCHEMA system.mine",
+        "DROP SCHEMA system.lakeflow CASCADE",
+        "DROP CATALOG system CASCADE",
+    ],
+)
+def test_nobody_changes_them_but_the_workspace_not_even_its_owner(run_as_owner, text):
+    with pytest.raises(SqlError, match="PERMISSION_DENIED"):
+        run_as_owner(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DESCRIBE HISTORY system.mlflow.runs_latest",
+        "DESCRIBE DETAIL system.marketplace.listing_access_events",
+        "DESCRIBE TABLE EXTENDED system.serving.endpoint_usage",
+        "SELECT * FROM system.compute.node_timeline VERSION AS OF 0",
+        "CREATE TABLE main.default.kept DEEP CLONE system.billing.list_prices",
+    ],
+)
+def test_a_table_that_nobody_has_read_before_is_there_for_every_statement(run_as_owner, text):
+    assert run_as_owner(text) is not None
 
 
 def test_a_table_that_is_put_holds_what_was_put_and_nothing_is_written_again(home, store):

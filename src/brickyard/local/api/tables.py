@@ -20,7 +20,8 @@ _UC = "/api/2.1/unity-catalog"
 @router.on("GET", f"{_UC}/tables", operation="tables.list")
 def list_tables(unity: Unity, call: Call) -> Answer:
     """List the tables and views of a schema that the caller may see."""
-    rows = unity.visible(unity.store.tables(call.text("catalog_name"), call.text("schema_name")), call.principal)
+    catalog = unity.filled(call.text("catalog_name"))
+    rows = unity.visible(unity.store.tables(catalog, call.text("schema_name")), call.principal)
     columns, properties = not call.flag("omit_columns"), not call.flag("omit_properties")
     return page(
         call,
@@ -50,7 +51,7 @@ def create_table(unity: Unity, call: Call) -> Answer:
 @router.on("GET", f"{_UC}/table-summaries", operation="tables.list_summaries")
 def list_summaries(unity: Unity, call: Call) -> Answer:
     """List names and types of the tables of a catalog, chosen by LIKE patterns."""
-    catalog = call.text("catalog_name")
+    catalog = unity.filled(call.text("catalog_name"))
     schemas = [s for s in unity.store.schemas(catalog) if _like(call.query.get("schema_name_pattern"), s.name)]
     tables = [t for s in schemas for t in unity.visible(unity.store.tables(catalog, s.name), call.principal)]
     rows = [_summary(t) for t in tables if _like(call.query.get("table_name_pattern"), t.name)]
@@ -145,7 +146,7 @@ def get_model(unity: Unity, call: Call) -> Answer:
 
 def _find_table(unity: Unity, call: Call) -> Table:
     catalog, schema, name = name_parts(call.params["full_name"], 3)
-    return unity.store.table(catalog, schema, name)
+    return unity.store.table(unity.filled(catalog), schema, name)
 
 
 def _owned_table(unity: Unity, call: Call) -> Table:

@@ -21,7 +21,7 @@ from brickyard.local.api.routes import (
 )
 from brickyard.local.api.tokens import Principal
 from brickyard.local.catalog.model import Catalog, CatalogType, Grant, Kind, Schema, Securable, Volume
-from brickyard.local.catalog.store import CatalogStore, kind_of
+from brickyard.local.catalog.store import SYSTEM, CatalogStore, kind_of
 
 if TYPE_CHECKING:
     from brickyard.local.sql.model import Result
@@ -45,11 +45,18 @@ class Unity:
     store: CatalogStore
     run_sql: RunSql
     workspace_id: int
+    fill_system: Callable[[], object] = lambda: None  # catalog `system` has its tables once SQL is up
 
     @property
     def metastore_id(self) -> str:
         """The identifier of the metastore."""
         return metastore_id(self.workspace_id)
+
+    def filled(self, catalog: str) -> str:
+        """The name of a catalog that has all its tables."""
+        if catalog.lower() == SYSTEM:
+            self.fill_system()
+        return catalog
 
     def visible(self, rows: Iterable[S], principal: Principal) -> list[S]:
         """The objects that a principal may know of."""
@@ -216,7 +223,7 @@ def delete_catalog(unity: Unity, call: Call) -> Answer:
 @router.on("GET", f"{_UC}/schemas", operation="schemas.list")
 def list_schemas(unity: Unity, call: Call) -> Answer:
     """List the schemas of a catalog that the caller may see."""
-    rows = unity.visible(unity.store.schemas(call.text("catalog_name")), call.principal)
+    rows = unity.visible(unity.store.schemas(unity.filled(call.text("catalog_name"))), call.principal)
     return page(call, "schemas", [_schema(unity, row) for row in rows])
 
 
@@ -262,7 +269,7 @@ def _schema(unity: Unity, row: Schema) -> JsonObject:
 
 def _find_schema(unity: Unity, call: Call) -> Schema:
     catalog, name = name_parts(call.params["full_name"], 2)
-    return unity.store.schema(catalog, name)
+    return unity.store.schema(unity.filled(catalog), name)
 
 
 # --- volumes ------------------------------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ CREATE TABLE IF NOT EXISTS tags (
 """
 HIVE = "hive_metastore"
 SYSTEM = "system"
+SYSTEM_USER = "System user"
 INFORMATION_SCHEMA = "information_schema"
 METASTORE_ID = "metastore"
 _CLASSES: dict[Kind, type] = {
@@ -158,14 +159,14 @@ class CatalogStore:
         """Store a new object, or raise AlreadyExists; parents must exist and be writable."""
         kind = kind_of(securable)
         with self.database.transaction():
-            self._check_parent(securable)
+            self._check_parent(securable, by)
             stamped = self._stamped(_folded(securable), by)
             if self._find(type(stamped), stamped.key) is not None:
                 raise _already_exists(kind, stamped.key)
             self._insert(stamped)
             if isinstance(stamped, Catalog) and stamped.catalog_type is CatalogType.MANAGED:
                 self.add(Schema(catalog=stamped.name, name="default"), by=by)
-                self.add(Schema(catalog=stamped.name, name=INFORMATION_SCHEMA, owner="System user"), by="System user")
+                self.add(Schema(catalog=stamped.name, name=INFORMATION_SCHEMA, owner=SYSTEM_USER), by=SYSTEM_USER)
         return stamped
 
     def save(self, securable: S, *, by: str) -> S:
@@ -176,7 +177,7 @@ class CatalogStore:
             other = self._find(type(folded), folded.key)
             if other is not None and other.id != folded.id:
                 raise _already_exists(kind, folded.key)
-            self._check_writable(folded)
+            self._check_writable(folded, by)
             self._rename_children(folded)
             catalog, schema, name = _columns(folded.key)
             changed = self.database.execute(
@@ -356,18 +357,21 @@ class CatalogStore:
         )
         return [decode(class_, row["document"]) for row in rows]
 
-    def _check_parent(self, securable: Securable) -> None:
+    def _check_parent(self, securable: Securable, by: str) -> None:
         if isinstance(securable, Catalog):
             return
-        self._check_writable(securable)
+        self._check_writable(securable, by)
         if not isinstance(securable, Schema):
             self.schema(securable.catalog, securable.schema)
 
-    def _check_writable(self, securable: Securable) -> None:
+    def _check_writable(self, securable: Securable, by: str = "") -> None:
         if isinstance(securable, Catalog):
             return
-        if self.catalog(securable.catalog).catalog_type is CatalogType.FOREIGN:
+        kind = self.catalog(securable.catalog).catalog_type
+        if kind is CatalogType.FOREIGN:
             raise PermissionDenied("PERMISSION_DENIED", f"Catalog '{securable.catalog}' is foreign and read only.")
+        if kind is CatalogType.SYSTEM and by != SYSTEM_USER:
+            raise PermissionDenied("PERMISSION_DENIED", "Catalog 'system' is written by the workspace only.")
 
     def _stamped(self, securable: S, by: str) -> S:
         now = self._clock().astimezone(UTC)
@@ -395,7 +399,8 @@ class CatalogStore:
                 if self._find(Catalog, catalog.key) is None:
                     self.add(catalog, by=self.owner)
                     for schema in schemas:
-                        self.add(Schema(catalog=catalog.name, name=schema), by=self.owner)
+                        by = SYSTEM_USER if catalog.name == SYSTEM else self.owner
+                        self.add(Schema(catalog=catalog.name, name=schema), by=by)
 
 
 def _folded(securable: S) -> S:

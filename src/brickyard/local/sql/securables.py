@@ -28,6 +28,7 @@ from brickyard.local.sql.delta.write import Layout
 from brickyard.local.sql.model import Result, SqlError, unsupported
 from brickyard.local.sql.relations import (
     check_privilege,
+    check_writable,
     data_path,
     find_table,
     literal_parts,
@@ -197,6 +198,7 @@ def _find_as(call: Call, what: str, argument: str) -> Any:
 
 def _comment_table(call: Call, text: str | None, on: str) -> None:
     table = find_table(call.shop.store, call.session, literal_parts(call.need("target", Reference)))
+    check_writable(table)
     check_privilege(call.shop.store, call.session, table, "MODIFY")
     column = call.get("column", str) if on == "COLUMN" else None
     if table.table_type is TableType.VIEW:

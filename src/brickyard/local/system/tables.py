@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from ruamel.yaml import YAML
 
 from brickyard.local.catalog.model import DoesNotExist, Schema, Table
-from brickyard.local.catalog.store import SYSTEM, CatalogStore
+from brickyard.local.catalog.store import SYSTEM, SYSTEM_USER, CatalogStore
 from brickyard.local.sql.delta import log as delta_log
 from brickyard.local.sql.delta import write
 from brickyard.local.sql.delta.log import Author, Change
@@ -20,7 +20,7 @@ from brickyard.local.sql.delta.write import Layout
 from brickyard.local.sql.types import columns_of, to_arrow, type_of_text
 
 _ASSETS = Path(__file__).parent / "assets"
-_AUTHOR = Author("System user")
+_AUTHOR = Author(SYSTEM_USER)
 _COMPACT_EVERY = 50
 
 
@@ -77,13 +77,13 @@ class SystemTables:
                 comment=_document(name)["description"],
                 storage_location=location,
             )
-            self._store.add(row, by=self._store.owner)
+            self._store.add(row, by=SYSTEM_USER)
 
     def _ensure_schema(self, schema: str) -> None:
         try:
             self._store.schema(SYSTEM, schema)
         except DoesNotExist:
-            self._store.add(Schema(catalog=SYSTEM, name=schema), by=self._store.owner)
+            self._store.add(Schema(catalog=SYSTEM, name=schema), by=SYSTEM_USER)
 
 
 @cache
