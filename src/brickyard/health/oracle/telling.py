@@ -8,12 +8,15 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from brickyard.health.oracle import billing, lakeflow, shared
+from brickyard.health.oracle import billing, compute, lakeflow, query_performance, security, shared
 from brickyard.health.oracle.costs import costs
 from brickyard.health.oracle.seen import Seen
 from brickyard.health.synthetic import Account
 
-_TABLES: Mapping[str, Callable[[Seen], pa.Table]] = {**shared.TABLES, **billing.TABLES, **lakeflow.TABLES}
+_DOMAINS = (shared, billing, lakeflow, compute, query_performance, security)
+_TABLES: Mapping[str, Callable[[Seen], pa.Table]] = {
+    name: tell for domain in _DOMAINS for name, tell in domain.TABLES.items()
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

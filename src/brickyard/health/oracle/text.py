@@ -26,10 +26,8 @@ def canonical(value: Any, kind: pa.DataType) -> str:
     """Return a text that is equal exactly when values are: instants in microseconds, maps and lists as JSON."""
     if pa.types.is_timestamp(kind):
         return str(_micros(value))
-    if pa.types.is_map(kind):
-        return _json({key: _plain(inner) for key, inner in sorted(value)})
-    if pa.types.is_list(kind):
-        return _json([_plain(inner) for inner in value])
+    if pa.types.is_nested(kind):
+        return json.dumps(_plain(value, kind), separators=(",", ":"), ensure_ascii=False)
     return _simple(value)
 
 
@@ -49,22 +47,15 @@ def _simple(value: Any) -> str:
             return str(value)
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON writes it: pairs are a map's, fields of a struct that hold nothing are left out."""
-    match value:
-        case dict():
-            return {name: _plain(inner) for name, inner in value.items() if inner is not None}
-        case [(str(), _), *_]:
-            return {key: _plain(inner) for key, inner in value}
-        case list():
-            return [_plain(inner) for inner in value]
-        case Decimal():
-            return float(value)
-        case datetime():
-            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-        case _:
-            return value
+def _plain(value: Any, kind: pa.DataType) -> Any:
+    """Return a value as JSON writes it: keys of maps sorted, fields of structs that hold nothing left out."""
+    if value is None:
+        return None
+    if pa.types.is_map(kind):
+        return {str(key): _plain(inner, kind.item_type) for key, inner in sorted(value)}
+    if pa.types.is_list(kind):
+        return [_plain(inner, kind.value_type) for inner in value]
+    if pa.types.is_struct(kind):
+        told = ((field.name, _plain(value[field.name], field.type)) for field in kind.fields)
+        return {name: inner for name, inner in told if inner is not None}
+    return value
