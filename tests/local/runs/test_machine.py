@@ -48,7 +48,8 @@ def test_a_task_starts_when_all_that_it_depends_on_has_ended():
         (RunIf.ALL_SUCCESS, [OK, OK], None),
         (RunIf.ALL_SUCCESS, [OK, BAD], Outcome.UPSTREAM_FAILED),
         (RunIf.ALL_SUCCESS, [OK, GONE], Outcome.UPSTREAM_CANCELED),
-        (RunIf.ALL_SUCCESS, [OK, (Life.TERMINATED, Outcome.EXCLUDED)], Outcome.EXCLUDED),
+        (RunIf.ALL_SUCCESS, [OK, (Life.TERMINATED, Outcome.EXCLUDED)], None),
+        *((run_if, [(Life.TERMINATED, Outcome.EXCLUDED)] * 2, Outcome.EXCLUDED) for run_if in RunIf),
         (RunIf.AT_LEAST_ONE_SUCCESS, [BAD, OK], None),
         (RunIf.AT_LEAST_ONE_SUCCESS, [BAD, BAD], Outcome.UPSTREAM_FAILED),
         (RunIf.NONE_FAILED, [OK, (Life.TERMINATED, Outcome.EXCLUDED)], None),
@@ -77,6 +78,15 @@ def test_a_condition_excludes_the_branch_that_asks_for_the_other_outcome():
     moves = advance(run_of(task("if"), spec, yes), latest, 0)
     assert [(type(m), m.task_key) for m in moves] == [(Settle, "no"), (Start, "yes")]
     assert moves[0].outcome is Outcome.EXCLUDED
+
+
+def test_a_task_of_the_other_branch_is_excluded_also_when_it_depends_on_more():
+    both = TaskSpec("both", TaskKind.NOTEBOOK, {}, (Dependency("if", "false"), Dependency("a")))
+    any_ = replace(both, key="any", run_if=RunIf.NONE_FAILED)
+    latest = attempts(**{"if": OK, "a": OK, "both": Life.BLOCKED, "any": Life.BLOCKED})
+    latest["if"] = replace(latest["if"], answer="true")
+    moves = advance(run_of(task("if"), task("a"), both, any_), latest, 0)
+    assert [(type(m), m.task_key) for m in moves] == [(Settle, "both"), (Start, "any")]
 
 
 def test_a_failure_that_no_leaf_feels_is_success_with_failures():

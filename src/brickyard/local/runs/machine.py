@@ -125,17 +125,23 @@ def _settled(run: Run, task: TaskSpec, attempt: Attempt) -> bool:
 def _unblock(run: Run, task: TaskSpec, latest: Latest) -> list[Move]:
     if not all(_settled(run, run.task(d.task_key), latest[d.task_key]) for d in task.depends_on):
         return []
-    refusal = _refusal(task.run_if, [_as_seen(d, latest) for d in task.depends_on])
+    other_branch = any(_not_taken(d, latest) for d in task.depends_on)
+    refusal = _refusal(task.run_if, [_as_seen(d, latest) for d in task.depends_on], other_branch=other_branch)
     if refusal is None:
         return [Start(task.key)]
     return [Settle(task.key, Life.TERMINATED, refusal, _REFUSALS[refusal])]
 
 
+def _not_taken(dependency: Dependency, latest: Latest) -> bool:
+    """Whether a condition decided for the other branch."""
+    answer = latest[dependency.task_key].answer
+    return dependency.outcome is not None and answer is not None and answer != dependency.outcome
+
+
 def _as_seen(dependency: Dependency, latest: Latest) -> Outcome:
-    attempt = latest[dependency.task_key]
-    if dependency.outcome is not None and attempt.answer is not None and attempt.answer != dependency.outcome:
+    if _not_taken(dependency, latest):
         return Outcome.EXCLUDED
-    return attempt.outcome or Outcome.FAILED
+    return latest[dependency.task_key].outcome or Outcome.FAILED
 
 
 _REFUSALS = {
@@ -145,9 +151,15 @@ _REFUSALS = {
 }
 
 
-def _refusal(run_if: RunIf, upstream: Sequence[Outcome]) -> Outcome | None:
-    """Return the outcome of a task that must not run, None for one that may."""
-    if not upstream or _CONDITIONS[run_if](upstream):
+def _refusal(run_if: RunIf, upstream: Sequence[Outcome], *, other_branch: bool) -> Outcome | None:
+    """Return the outcome of a task that must not run, None for one that may.
+
+    What was excluded counts as successful; a task of which all dependencies were is excluded too, whatever its condition
+    (https://docs.databricks.com/jobs/run-if).
+    """
+    if upstream and all(outcome is Outcome.EXCLUDED for outcome in upstream):
+        return Outcome.EXCLUDED
+    if not upstream or (_CONDITIONS[run_if](upstream) and not (other_branch and run_if is RunIf.ALL_SUCCESS)):
         return None
     if run_if in (RunIf.AT_LEAST_ONE_FAILED, RunIf.ALL_FAILED):
         return Outcome.EXCLUDED
@@ -161,7 +173,7 @@ def _good(outcome: Outcome) -> bool:
 
 
 _CONDITIONS: dict[RunIf, Callable[[Sequence[Outcome]], bool]] = {
-    RunIf.ALL_SUCCESS: lambda seen: all(map(_good, seen)),
+    RunIf.ALL_SUCCESS: lambda seen: all(_good(o) or o is Outcome.EXCLUDED for o in seen),
     RunIf.AT_LEAST_ONE_SUCCESS: lambda seen: any(map(_good, seen)),
     RunIf.NONE_FAILED: lambda seen: not any(o.failed or o.canceled for o in seen) and any(map(_good, seen)),
     RunIf.ALL_DONE: lambda seen: True,
