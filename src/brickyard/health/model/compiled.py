@@ -27,7 +27,10 @@ _LATEST = {Kind.DIM_SCD1, Kind.FACT_APPEND, Kind.FACT_CORRECTIONS, Kind.FACT_SLI
 
 @dataclass(frozen=True, slots=True)
 class GoldColumn:
-    """One column: `sql` is over bronze (empty for an enriched, history or audit column), `reads` are leaf columns."""
+    """One column: `sql` is over bronze (empty for an enriched, history or audit column), `reads` are leaf columns.
+
+    `whole`: of a narrowed expression, its SQL before it is narrowed.
+    """
 
     name: str
     type: str
@@ -36,6 +39,7 @@ class GoldColumn:
     reads: tuple[str, ...] = ()
     not_null: bool = False
     narrow: bool = False
+    whole: str = ""
     origin: str = "source"  # source | enriched | history | audit
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 TableId = Annotated[str, StringConstraints(pattern=r"^[a-z_]+\.[a-z][a-z0-9_]*$")]
@@ -38,7 +38,8 @@ class _Strict(BaseModel):
 class Column(_Strict):
     """One gold column: `from` a bronze leaf, or an expression over leaves (`struct.field` is the leaf `struct__field`).
 
-    `narrow: quarantine` allows a decimal narrower than its source: a value that does not fit is quarantined.
+    `narrow: quarantine` allows a decimal narrower than its source or its expression: a value that does not fit is
+    quarantined.
     """
 
     name: Name
@@ -64,6 +65,24 @@ class Flatten(_Strict):
     prefix: str | None = None
     only: tuple[str, ...] = ()
     rename: Mapping[str, str] = Field(default_factory=dict)
+
+
+def _sort_of(entry: object) -> str | None:
+    """Tell what an entry of `columns` is by the key that only this sort of entry has."""
+    if isinstance(entry, Copy | Flatten | Column):
+        return type(entry).__name__
+    sorts = {"copy": "Copy", "flatten": "Flatten", "name": "Column"}
+    return next((sort for key, sort in sorts.items() if isinstance(entry, Mapping) and key in entry), None)
+
+
+Entry = Annotated[
+    Annotated[Copy, Tag("Copy")] | Annotated[Flatten, Tag("Flatten")] | Annotated[Column, Tag("Column")],
+    Discriminator(
+        _sort_of,
+        custom_error_type="column_sort",
+        custom_error_message="an entry of columns has the key copy, flatten or name",
+    ),
+]
 
 
 class Join(_Strict):
@@ -150,7 +169,7 @@ class Contract(_Strict):
     group: tuple[str, ...] = ()
     by: tuple[Name, ...] = ()
     rows: str | None = None
-    columns: tuple[Copy | Flatten | Column, ...] = ()
+    columns: tuple[Entry, ...] = ()
     ignore: Mapping[str, str] = Field(default_factory=dict)
     enrich: Enrich | None = None
     references: tuple[Reference, ...] = ()
@@ -172,6 +191,10 @@ class Contract(_Strict):
     def name(self) -> str:
         """The table's name without its domain."""
         return self.table.partition(".")[2]
+
+
+_PARTS = (Contract, Column, Copy, Flatten, Enrich, Enriched, Join, Reference, Expectation, Reconcile, View)
+KEYS = tuple(dict.fromkeys(field.alias or name for part in _PARTS for name, field in part.model_fields.items()))
 
 
 def of(data: Mapping[str, Any]) -> Contract:

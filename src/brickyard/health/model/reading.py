@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,12 +13,14 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
-from brickyard.health.model.contract import Contract, of
+from brickyard.health.model.contract import KEYS, Contract, of
 from brickyard.kernel.assets import asset
 from brickyard.kernel.errors import Problem, SpecInvalid
 
 FOLDER = "gold"
 Path = tuple[str | int, ...]
+_SORTS = ("Copy", "Flatten", "Column")  # pydantic puts the sort of an entry between its number and its key
+_UNKNOWN = "extra_forbidden"  # pydantic's word for a key that a model does not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +79,15 @@ def _files() -> Iterator[tuple[str, str]]:
 
 def _faults(error: ValidationError, file: str, tree: Any) -> Iterator[Problem]:
     for fault in error.errors():
-        path = tuple(part for part in fault["loc"] if _exists(tree, part) or isinstance(part, int | str))
-        label = ".".join(str(part) for part in fault["loc"])
-        yield Problem(f"{label}: {fault['msg']}", f"{file}:{_line(tree, path)}")
+        path = tuple(part for part in fault["loc"] if part not in _SORTS)
+        label = ".".join(str(part) for part in path)
+        told = "is no key here" if fault["type"] == _UNKNOWN else fault["msg"]
+        yield Problem(f"{label}: {told}", f"{file}:{_line(tree, path)}", _remedy(fault["type"], str(path[-1])))
 
 
-def _exists(tree: Any, part: str | int) -> bool:
-    return isinstance(tree, dict) and part in tree
+def _remedy(kind: str, key: str) -> str | None:
+    meant = difflib.get_close_matches(key, KEYS, n=1) if kind == _UNKNOWN else []
+    return f"did you mean {meant[0]}?" if meant else None
 
 
 def _line(tree: Any, path: Path) -> int:

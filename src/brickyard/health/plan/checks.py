@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from brickyard.health.model import types
-from brickyard.health.model.compiled import GoldTable
+from brickyard.health.model.compiled import GoldColumn, GoldTable
 from brickyard.health.model.contract import Column, Contract, Expectation, Join, Kind
 from brickyard.health.model.reading import Path, Read
 from brickyard.health.model.source import Leaf, Source
@@ -134,22 +134,30 @@ def _ignored(leaf: Leaf, ignore: Mapping[str, str]) -> bool:
 
 
 def _expressions(table: GoldTable) -> Iterator[Fault]:
-    if table.contract.rows or table.source is None:
-        return
-    known = _known(table)
-    for at, entry in enumerate(table.contract.columns):
+    contract = table.contract
+    known = None if contract.rows or table.source is None else _known(table)
+    for at, entry in enumerate(contract.columns):
         if isinstance(entry, Column) and entry.expr:
             yield from _expression(("columns", at, "expr"), entry.name, text.macros(entry.expr), known)
+    for at, column in enumerate(contract.enrich.columns if contract.enrich else ()):
+        yield from _expression(("enrich", "columns", at, "expr"), column.name, text.macros(column.expr), None)
+    if contract.rows:
+        yield from _expression(("rows",), "rows", _bare(contract.rows), None)
 
 
-def _expression(path: Path, name: str, sql: str, known: set[str]) -> Iterator[Fault]:
+def _bare(rows: str) -> str:
+    """The SQL of `rows` with plain names in the place of `{source}` and `{domain.table}`, so that it can be read."""
+    return re.sub(r"\{([a-z0-9_.]+)\}", r"\1", rows)
+
+
+def _expression(path: Path, name: str, sql: str, known: set[str] | None) -> Iterator[Fault]:
     try:
         found = expressions.read(sql)
     except expressions.Unreadable as error:
         yield Fault(path, f"{name}: {error}")
         return
-    for column in sorted(found.columns - known):
-        yield Fault(path, f"{name} reads {column}, which the source does not have", nearest(column, known))
+    for column in sorted(found.columns - known) if known is not None else ():
+        yield Fault(path, f"{name} reads {column}, which the source does not have", nearest(column, known or ()))
     for call in found.unsteady:
         yield Fault(path, f"{name} calls {call}, so that a second run gives another result")
 
@@ -177,6 +185,8 @@ def _compared_texts(contract: Contract) -> Iterator[tuple[Path, str]]:
             yield ("columns", at, "expr"), text.macros(entry.expr)
     for at, rule in enumerate(contract.expect):
         yield ("expect", at), _rule(rule)
+    if contract.rows:
+        yield ("rows",), _bare(contract.rows)
 
 
 def _rule(rule: Expectation) -> str:
@@ -190,7 +200,16 @@ def _enums(table: GoldTable) -> dict[str, tuple[str, ...]]:
         return {}
     listed = {leaf.column: tuple(_WORD.findall(found.group())) for leaf in source.leaves if (found := _enum(leaf))}
     declared = {e.name: e.enum for e in table.contract.columns if isinstance(e, Column) and e.enum}
-    return {**listed, **{name.replace(".", "__"): values for name, values in source.enums.items()}, **declared}
+    of_leaves = {**listed, **{name.replace(".", "__"): values for name, values in source.enums.items()}}
+    taken = {
+        c.name: of_leaves[c.reads[0]] for c in table.columns if c.reads[:1] and _plain(c) and c.reads[0] in of_leaves
+    }
+    return {**of_leaves, **taken, **declared}
+
+
+def _plain(column: GoldColumn) -> bool:
+    """Whether a column is a leaf as it is, so that it has the leaf's values."""
+    return column.sql == text.quote(column.reads[0])
 
 
 def _enum(leaf: Leaf) -> re.Match[str] | None:
@@ -200,7 +219,32 @@ def _enum(leaf: Leaf) -> re.Match[str] | None:
 def _decimals(table: GoldTable) -> Iterator[Fault]:
     for column in table.columns:
         if column.type.lower() in ("decimal", "dec", "numeric"):
-            yield Fault(("columns",), f"{column.name}: a bare {column.type} is decimal(10,0); write both numbers")
+            yield Fault(
+                _at(table, column.name), f"{column.name}: a bare {column.type} is decimal(10,0); write both numbers"
+            )
+    for at, entry in enumerate(table.contract.columns):
+        if isinstance(entry, Column) and entry.expr and not table.contract.rows:
+            yield from _rounded(entry, table, ("columns", at))
+
+
+def _at(table: GoldTable, name: str) -> Path:
+    """Where a column is declared, or the head of the columns."""
+    declared = [getattr(entry, "name", None) for entry in table.contract.columns]
+    return ("columns", declared.index(name)) if name in declared else ("columns",)
+
+
+def _rounded(entry: Column, table: GoldTable, path: Path) -> Iterator[Fault]:
+    """An expression over a decimal that is cast to a narrower one rounds in silence, unless it is to be quarantined."""
+    column, source = table.column(entry.name), table.source
+    if column is None or source is None or entry.narrow or not text.is_decimal(column.type):
+        return
+    for leaf in (found for name in column.reads if (found := source.leaf(name)) and text.is_decimal(found.type)):
+        if not types.fits(leaf.type, column.type):
+            yield Fault(
+                path,
+                f"{entry.name} {column.type} is narrower than {leaf.column} {leaf.type}, which it reads",
+                "widen it, or say `narrow: quarantine`",
+            )
 
 
 def narrowed(entry: Column, leaf: Leaf, path: Path) -> Iterator[Fault]:
@@ -265,6 +309,13 @@ def _references(contract: Contract, tables: Mapping[str, GoldTable]) -> Iterator
             yield Fault(path, f"{reference.to} is no gold table", nearest(reference.to, tables))
             continue
         aimed = reference.target or reference.columns
+        if len(aimed) != len(reference.columns):
+            yield Fault(
+                path, f"{len(reference.columns)} columns point at {len(aimed)} of {reference.to}", "name as many"
+            )
+        theirs = [column.name for column in target.columns]
+        for name in (one for one in aimed if one not in theirs):
+            yield Fault(path, f"{name} is no column of {reference.to}", nearest(name, theirs))
         if not set(target.contract.key) <= {*aimed, "account_id"}:
             yield Fault(path, f"{', '.join(aimed)} is not the key of {reference.to}: {', '.join(target.contract.key)}")
 

@@ -146,7 +146,14 @@ def _one(
         faults.append(Fault((*path, "expr"), f"{entry.name}: {error}"))
         return
     yield GoldColumn(
-        entry.name, entry.type, f"cast({sql} as {entry.type})", entry.comment, tuple(sorted(reads)), entry.not_null
+        entry.name,
+        entry.type,
+        f"{'try_cast' if entry.narrow else 'cast'}({sql} as {entry.type})",
+        entry.comment,
+        tuple(sorted(reads)),
+        entry.not_null,
+        entry.narrow is not None,
+        whole=sql if entry.narrow else "",
     )
 
 

@@ -87,6 +87,8 @@ def _tables(sql: str) -> list[str]:
 
 
 def _misfit(column: GoldColumn, table: GoldTable) -> str:
+    if column.whole:
+        return f"NOT ({column.sql} <=> ({column.whole})) AS {quote(_MISFIT + column.name)}"
     leaf = table.source.leaf(column.reads[0]) if table.source else None
     origin = quote(column.reads[0])
     back = f"cast({column.sql} as {leaf.type if leaf else column.type})"

@@ -64,10 +64,19 @@ def canonical(sql: str, type_text: str) -> str:
     if kind == "timestamp":
         return f"cast(unix_micros({sql}) as string)"
     if kind.startswith("map<"):
-        return f"to_json(map_from_entries(array_sort(map_entries({sql}))))"
+        return _canonical_map(sql, kind)
     if kind.startswith(("array<", "struct<")):
         return f"to_json({sql})"
     return f"cast({sql} as string)"
+
+
+def _canonical_map(sql: str, kind: str) -> str:
+    """Sort by key. Spark orders no maps, so that entries that hold one cannot be sorted: their keys are."""
+    _, _, inner = kind.removeprefix("map<").removesuffix(">").partition(",")
+    if not inner.strip().startswith("map<"):
+        return f"to_json(map_from_entries(array_sort(map_entries({sql}))))"
+    value = _canonical_map(f"{sql}[k]", inner.strip())
+    return f"to_json(map_from_entries(transform(array_sort(map_keys({sql})), k -> struct(k, {value}))))"
 
 
 def fingerprint(columns: Iterable[tuple[str, str]], extras: Iterable[tuple[str, str]] = ()) -> str:
@@ -135,3 +144,13 @@ def hash_of_row(leaves: Iterable[Leaf], extras: Iterable[Leaf] = ()) -> str:
 def is_decimal(type_text: str) -> bool:
     """Whether a type is a decimal."""
     return types.decimal(type_text) is not None
+
+
+def into_quarantine(places: Places, rows: str, run: int, at: str) -> str:
+    """Write the MERGE that keeps faulty rows (table_name, reason, row_hash, row), each once."""
+    return (
+        f"MERGE INTO {places.ops('quarantine')} t USING ({rows}) s"
+        " ON t.table_name = s.table_name AND t.row_hash = s.row_hash AND t.reason = s.reason\n"
+        "WHEN NOT MATCHED THEN INSERT (table_name, reason, row_hash, row, run, at)"
+        f" VALUES (s.table_name, s.reason, s.row_hash, s.row, cast({run} as bigint), {at})"
+    )
