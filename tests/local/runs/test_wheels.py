@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
+import shutil
 import time
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from brickyard.local.api.tokens import Principal
 from brickyard.local.runs.environments import Environments
 
 HERE = Path(__file__).parent
+_HAS_PIP = importlib.util.find_spec("pip") is not None
 _spec = importlib.util.spec_from_file_location("wheelhouse", HERE / "wheelhouse.py")
 wheelhouse = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(wheelhouse)
@@ -228,3 +231,16 @@ def test_environments_that_nobody_used_for_a_month_are_removed_when_a_new_one_is
     clock[0] += 2 * day
     new = environments.site(["pyarrow"], owner)
     assert set((tmp_path / "environments").iterdir()) == {middle, new}
+
+
+@pytest.mark.skipif(shutil.which("uv") is None and not _HAS_PIP, reason="needs uv or pip")
+def test_what_is_missing_is_installed_with_what_it_needs_from_where_the_user_says(tmp_path, lake):
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    for name, requires in (("brickyard_outer", ["brickyard-inner>=1", "httpx"]), ("brickyard_inner", [])):
+        content = wheelhouse.wheel(name, {f"{name}.py": ""}, requires=requires)
+        (shelf / f"{name}-1.0-py3-none-any.whl").write_bytes(content)
+    settings = {"UV_FIND_LINKS": str(shelf), "UV_OFFLINE": "1", "PIP_FIND_LINKS": str(shelf), "PIP_NO_INDEX": "1"}
+    environments = Environments(tmp_path, lake.parts.files, {**os.environ, **settings})
+    site = environments.site(["brickyard-outer"], Principal("owner@local", owner=True))
+    assert {file.name for file in site.glob("*.py")} == {"brickyard_outer.py", "brickyard_inner.py"}
