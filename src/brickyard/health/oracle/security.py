@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pyarrow as pa
 
-from brickyard.health.oracle.columns import Columns, computed, copied, day, flattened, is_value, table, where
+from brickyard.health.oracle.columns import computed, copied, flattened, is_value, table
+from brickyard.health.oracle.events import event_day, events, is_failed
 from brickyard.health.oracle.seen import Seen
-from brickyard.health.oracle.versions import newest
 
 # Changes of identities, permissions, secrets, tokens, shares and network, and exports: actions by their service.
 SENSITIVE = {
@@ -46,18 +46,6 @@ SENSITIVE = {
 }
 
 
-def events(seen: Seen, source: str, key: Sequence[str] = ("event_id",), time: str = "event_time") -> pa.Table:
-    """Return each event of a source once, the latest told of each key; none whose key is not known."""
-    rows = seen.rows(source)
-    good = [None not in whose for whose in zip(*(rows.column(name).to_pylist() for name in key), strict=True)]
-    return newest(where(rows, good), list(key), [time])
-
-
-def event_day(rows: pa.Table, time: str = "event_time") -> Columns:
-    """Return the UTC day of an event."""
-    return {"event_date": day(rows.column(time))}
-
-
 def fact_audit_logs(seen: Seen) -> pa.Table:
     """Return audited actions, told apart into sensitive and failed ones."""
     rows = events(seen, "access.audit")
@@ -70,17 +58,13 @@ def fact_audit_logs(seen: Seen) -> pa.Table:
         copied(rows, "source_ip_address user_agent session_id request_id request_params"),
         flattened(rows, "user_identity"),
         flattened(rows, "response"),
-        {"is_failed_action": computed(pa.bool_(), _failed, rows.column("response__status_code"))},
+        {"is_failed_action": is_failed(rows.column("response__status_code"))},
         flattened(rows, "identity_metadata"),
     )
 
 
 def _sensitive(service: str | None, action: str | None) -> bool:
     return service is not None and action in SENSITIVE.get(service, "").split()
-
-
-def _failed(status: int | None) -> bool | None:
-    return None if status is None else status >= 400
 
 
 def fact_assistant_events(seen: Seen) -> pa.Table:

@@ -19,10 +19,14 @@ _NESTED = (pa.types.is_map, pa.types.is_list, pa.types.is_struct)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """An account as it had been seen at the instants of *looks*, the last of which is now (UTC)."""
+    """An account as it had been seen at the instants of *looks*, the last of which is now (UTC).
+
+    *states* are the instants at which the states of sources without history were kept.
+    """
 
     account: Account
     looks: tuple[datetime, ...]
+    states: tuple[datetime, ...]
     _held: dict[str, pa.Table] = field(default_factory=dict)
 
     def rows(self, name: str) -> pa.Table:
@@ -47,7 +51,7 @@ class Seen:
     def _states(self, name: str) -> pa.Table:
         told: list[pa.Table] = []
         last: list[str] | None = None
-        for look in self.looks:
+        for look in self.states:
             shown = [table for day, table in self.account.snapshots(name) if day <= look.date()]
             state = once(_flat(shown[-1] if shown else source(name).schema().empty_table(), name))
             hashes = sorted(fingerprints(state))

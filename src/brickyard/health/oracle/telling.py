@@ -8,12 +8,29 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from brickyard.health.oracle import billing, compute, lakeflow, query_performance, security, shared
+from brickyard.health.oracle import (
+    billing,
+    compute,
+    data_classification,
+    dqm,
+    governance,
+    lakeflow,
+    marketplace,
+    mlflow,
+    model_serving,
+    query_performance,
+    security,
+    shared,
+    storage,
+)
 from brickyard.health.oracle.costs import costs
 from brickyard.health.oracle.seen import Seen
 from brickyard.health.synthetic import Account
 
-_DOMAINS = (shared, billing, lakeflow, compute, query_performance, security)
+_DOMAINS = (
+    billing, compute, data_classification, dqm, governance, lakeflow, marketplace, mlflow, model_serving,
+    query_performance, security, shared, storage,
+)  # fmt: skip
 _TABLES: Mapping[str, Callable[[Seen], pa.Table]] = {
     name: tell for domain in _DOMAINS for name, tell in domain.TABLES.items()
 }
@@ -41,13 +58,20 @@ class Truth:
         return costs(self.seen, by)
 
 
-def truth(account: Account, at: datetime, looks: Sequence[datetime] = ()) -> Truth:
+def truth(
+    account: Account, at: datetime, *, looks: Sequence[datetime] = (), states: Sequence[datetime] | None = None
+) -> Truth:
     """Return what gold must hold at an instant (aware) after runs at *looks*, by default one run at that instant.
 
-    When the sources were looked at matters for those that are replaced in place: what was there between two looks was
-    never seen. Raises ValueError for instants that are not in order or lie after *at*.
+    When a source that is replaced in place was looked at matters: what was there between two looks was never seen.
+    *states* are the instants at which dated states were kept where these are others, as after a seeding. Raises
+    ValueError for instants that are not in order or lie after *at*.
     """
-    instants = tuple(look.astimezone(UTC) for look in (*looks, at))
-    if list(instants) != sorted(instants):
+    return Truth(Seen(account, _until(at, looks), _until(at, looks if states is None else states)))
+
+
+def _until(at: datetime, looks: Sequence[datetime]) -> tuple[datetime, ...]:
+    instants = [look.astimezone(UTC) for look in (*looks, at)]
+    if instants != sorted(instants):
         raise ValueError("looks are in order of time and none of them is later than the instant itself")
-    return Truth(Seen(account, tuple(dict.fromkeys(instants))))
+    return tuple(dict.fromkeys(instants))

@@ -58,4 +58,4 @@ def _plain(value: Any, kind: pa.DataType) -> Any:
     if pa.types.is_struct(kind):
         told = ((field.name, _plain(value[field.name], field.type)) for field in kind.fields)
         return {name: inner for name, inner in told if inner is not None}
-    return value
+    return value.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z" if isinstance(value, datetime) else value
