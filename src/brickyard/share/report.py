@@ -118,7 +118,7 @@ def _recipient_words(
         case RemovePolicy():
             return f"let {step.policy.subject} of {step.policy.issuer} no longer speak for {step.recipient}"
         case RotateToken():
-            return f"rotate the token of {step.recipient}; the old one ends {_after(step.overlap_seconds)}"
+            return f"rotate the token of {step.recipient}; the old one ends {after(step.overlap_seconds)}"
         case DeleteRecipient():
             return f"delete recipient {step.name} and its tokens"
     assert_never(step)
@@ -209,7 +209,8 @@ def _when(settings: ScheduleSettings) -> str:
     return f"{settings.cron} {settings.timezone}" + (" (paused)" if settings.paused else "")
 
 
-def _after(seconds: int) -> str:
+def after(seconds: int) -> str:
+    """Say how much later something is."""
     return f"after {plural(seconds // 3600, 'hour')}" if seconds >= 3600 else f"after {plural(seconds, 'second')}"
 
 

@@ -61,6 +61,8 @@ def test_what_excludes_each_other_is_said(run, tmp_path: Path):
     assert run("drift", "x", "--all")[0] == 2
     assert run("apply", str(tmp_path), "--plan-hash", "x")[0] == 2
     assert run("batch", str(tmp_path / "nowhere"))[0] == 2
+    assert run("plan")[0] == run("plan", "pack.yaml", "--pack", "x")[0] == run("plan", "--pack", "x", "--adopt")[0] == 2
+    assert run("rotate", "--dry-run")[0] == run("rotate", "--plan-hash", "x")[0] == 2
 
 
 def test_every_command_has_an_example_in_its_help(run):

@@ -237,6 +237,14 @@ def test_a_link_is_given_out_once_and_stands_nowhere_else(house: Context, worksp
 # ── what time brings ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_a_pack_is_planned_by_its_name_too(house: Context):
+    run = apply(house, pack_of(house))
+    name = flow.status(house, run.pack_id or "").name
+    assert flow.plan_of(house, name.upper()).hash == flow.plan_of(house, run.pack_id or "").hash
+    with pytest.raises(NotFound):
+        flow.plan_of(house, "nothing")
+
+
 def test_a_token_is_rotated_when_it_is_too_old_and_never_by_an_upload(build: Build, workspace: LocalWorkspace):
     house = build(share_repeat_seconds=0)
     partner = {"name": "acme", "type": "D2O", "token_rotation": True, "token_policy": {"max_age_days": 30}}
@@ -331,3 +339,20 @@ def test_every_fault_of_an_import_is_said_at_once(house: Context):
 
 def _table(name: str) -> SharedObject:
     return SharedObject(name=name, kind=ObjectKind.TABLE)
+
+
+def test_one_token_is_rotated_now_by_its_plans_hash(house: Context, workspace: LocalWorkspace):
+    apply(house, pack_of(house))
+    before = len(workspace.requests("recipients.rotate_token"))
+    plan = flow.preview_rotation(house, "ACME", 3600)
+    assert [(loss.what, loss.irreversible) for loss in plan.losses] == [
+        ("the token that acme has ends after 1 hour", True)
+    ]
+    assert flow.preview_rotation(house, "acme", 0).hash != plan.hash == flow.preview_rotation(house, "acme", 3600).hash
+    assert flow.rotate(house, "acme", 3600, plan_hash=plan.hash).status is RunStatus.COMPLETED
+    with pytest.raises(GuardRefused, match="has changed since"):
+        flow.rotate(house, "acme", 3600, plan_hash=plan.hash)
+    assert len(workspace.requests("recipients.rotate_token")) - before == 1
+    assert flow.deliver(house, "acme").link
+    with pytest.raises(NotFound):
+        flow.preview_rotation(house, "nobody", 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,12 +14,12 @@ if TYPE_CHECKING:
     from brickyard.context import Context
     from brickyard.share.model.runs import RunRecord, Submitted
 
-PackFile = Annotated[Path, typer.Argument(metavar="PACK", help="A share pack: .yaml, .yml or .xlsx.")]
-PackId = Annotated[str, typer.Argument(metavar="ID", help="A pack's id, as `apply` and `list` print it.")]
+PackId = Annotated[str, typer.Argument(metavar="ID", help="A pack's id or name, as `apply` and `list` print them.")]
 Compat = Annotated[bool | None, typer.Option("--compat/--strict", help="Take unknown keys as warnings, or as errors.")]
 Adopt = Annotated[bool, typer.Option("--adopt", help="Take over what others have made.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Make anew what cannot be changed, though its tokens die.")]
 PlanHash = Annotated[str | None, typer.Option("--plan-hash", metavar="HASH", help="Refuse any other plan than this.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
 
 

@@ -14,7 +14,6 @@ from brickyard.kernel.terminal import emit, error_document, error_text, note, pl
 from brickyard.share.cli.options import (
     Adopt,
     Compat,
-    PackFile,
     PlanHash,
     Replace,
     coloured,
@@ -28,6 +27,7 @@ from brickyard.share.cli.options import (
 if TYPE_CHECKING:
     from brickyard.context import Context
     from brickyard.share.model.runs import Checked, RunRecord, Submitted, Upload
+    from brickyard.share.model.steps import Plan
 
 
 class Layout(StrEnum):
@@ -69,19 +69,46 @@ def sample(
 
 
 def plan(
-    ctx: typer.Context, pack: PackFile, compat: Compat = None, adopt: Adopt = False, replace: Replace = False
+    ctx: typer.Context,
+    pack: Annotated[Path | None, typer.Argument(metavar="[PACK]", help="A share pack: .yaml, .yml or .xlsx.")] = None,
+    known: Annotated[
+        str | None, typer.Option("--pack", metavar="NAME|ID", help="An uploaded pack instead of a file.")
+    ] = None,
+    compat: Compat = None,
+    adopt: Adopt = False,
+    replace: Replace = False,
 ) -> None:
     """Show what a pack would change: what comes, changes and goes (in red), and the hash of it all.
 
     Example: brickyard share plan pack.yaml
     """
-    from brickyard.share import flow, report
-    from brickyard.share.cli import files
+    from brickyard.share import report
 
-    sent = _upload(pack.name, files.read(pack), compat=compat, adopt=adopt, replace=replace)
-    made = flow.preview(house(ctx), sent)
+    made = _planned(ctx, pack, known, compat=compat, adopt=adopt, replace=replace)
     emit(report.plan_document(made), output(ctx), lambda: report.plan_text(made, colour=coloured()))
     raise typer.Exit(_GUARD if made.refusals else 0)
+
+
+def _planned(
+    ctx: typer.Context, file: Path | None, known: str | None, *, compat: bool | None, adopt: bool, replace: bool
+) -> Plan:
+    """Plan a file, or an uploaded pack by what its sender allowed."""
+    from brickyard.kernel.errors import SpecInvalid
+    from brickyard.share import flow
+    from brickyard.share.cli import files
+
+    if (file is None) == (known is None):
+        raise SpecInvalid("name one pack", code="usage", remedy="give a file, or --pack with the name or id of one")
+    if file is not None:
+        sent = _upload(file.name, files.read(file), compat=compat, adopt=adopt, replace=replace)
+        return flow.preview(house(ctx), sent)
+    if compat is not None or adopt or replace:
+        raise SpecInvalid(
+            "an uploaded pack was read and allowed what it may by its sender",
+            code="usage",
+            remedy="leave out --compat, --strict, --adopt and --replace, or plan the file",
+        )
+    return flow.plan_of(house(ctx), known or "")
 
 
 def apply(
@@ -196,7 +223,7 @@ class _Done:
 
         if self.run.status is RunStatus.PENDING_APPROVAL:
             approve = f"brickyard share approve {self.submitted.pack_id} --plan-hash HASH"
-            yield f"to do: somebody who did not ask for it looks at its plan, then: {approve}"
+            yield f"to do: somebody who did not ask for it looks at its plan (brickyard share plan --pack {self.submitted.pack_id}), then: {approve}"
 
     @property
     def exit_code(self) -> int:

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from brickyard.kernel.terminal import emit, note
-from brickyard.share.cli.options import house, output
+from brickyard.kernel.terminal import emit, note, plain
+from brickyard.share.cli.options import DryRun, PlanHash, coloured, house, output
+
+_LONGEST = 90 * 24  # hours
 
 
 def import_live(
@@ -59,15 +61,42 @@ def deliver(
     emit({"recipient": found.recipient, "link": found.link, "expires_at": found.expires_at}, output(ctx), found.link)
 
 
-def rotate(ctx: typer.Context) -> None:
-    """Replace the tokens that their policy says are too old; the worker does so by itself.
+def rotate(
+    ctx: typer.Context,
+    recipient: Annotated[str | None, typer.Argument(help="Whose token; without one, all that are too old.")] = None,
+    overlap: Annotated[
+        float, typer.Option("--overlap", metavar="HOURS", min=0, max=_LONGEST, help="How long the old token lives on.")
+    ] = 24.0,
+    plan_hash: PlanHash = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Replace a recipient's token now, or those that their policy says are too old; the worker does these by itself.
 
-    Example: brickyard share rotate
+    Example: brickyard share rotate acme --overlap 24 --dry-run
     """
+    from brickyard.kernel.errors import SpecInvalid
     from brickyard.share import flow
 
+    if recipient is not None:
+        _rotate(ctx, recipient, int(overlap * 3600), plan_hash=plan_hash, dry_run=dry_run)
+        return
+    if dry_run or plan_hash is not None:
+        raise SpecInvalid("a plan of a rotation is one recipient's", code="usage", remedy="name the recipient")
     found = flow.rotate_due(house(ctx), follow=True)
     emit({"rotated": found}, output(ctx), f"rotated {', '.join(found)}" if found else "no token is due")
+
+
+def _rotate(ctx: typer.Context, recipient: str, seconds: int, *, plan_hash: str | None, dry_run: bool) -> None:
+    from brickyard.share import flow, report
+
+    context = house(ctx)
+    if dry_run:
+        made = flow.preview_rotation(context, recipient, seconds)
+        emit(report.plan_document(made), output(ctx), lambda: report.plan_text(made, colour=coloured()))
+        return
+    run = flow.rotate(context, recipient, seconds, plan_hash=plan_hash)
+    note(f"the new link: brickyard share deliver {recipient}")
+    emit({"rotated": (recipient,), "run": plain(run)}, output(ctx), lambda: report.run_text(run))
 
 
 def import_tenants(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from brickyard.kernel.terminal import emit, plain
-from brickyard.share.cli.options import PackId, PlanHash, Reason, coloured, explained, followed, house, output
+from brickyard.share.cli.options import DryRun, PackId, PlanHash, Reason, coloured, explained, followed, house, output
 
 
 def list_packs(
@@ -90,7 +90,7 @@ def rollback(
     pack: PackId,
     to: Annotated[str, typer.Option("--to", metavar="VERSION|TIME", help="A version, or an ISO 8601 time (UTC).")],
     plan_hash: PlanHash = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Bring a pack back to an earlier version; what cannot come back, such as a token, is said.
 

@@ -18,6 +18,7 @@ from brickyard.share.flow.receive import receive
 from brickyard.share.flow.record import history, list_packs, run_of, status
 from brickyard.share.flow.relay import recover, send_due, something_to_send
 from brickyard.share.flow.rollback import preview_rollback, rollback
+from brickyard.share.flow.rotate import preview_rotation, rotate
 from brickyard.share.flow.standing import standing, standings
 from brickyard.share.flow.submit import plan_of, preview, submit
 from brickyard.share.flow.sync import sync
@@ -43,10 +44,12 @@ __all__ = [
     "plan_of",
     "preview",
     "preview_rollback",
+    "preview_rotation",
     "provision",
     "receive",
     "recover",
     "rollback",
+    "rotate",
     "rotate_due",
     "run_of",
     "send_due",

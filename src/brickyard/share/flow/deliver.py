@@ -28,7 +28,7 @@ def deliver(context: Context, recipient: str) -> Delivery:
                 f"there is no activation link of {recipient} to give out",
                 code="share-no-link",
                 remedy="only a new token has one, and gives it out once, from the home that made it; "
-                f"`PUT /recipients/{recipient}/tokens/rotate` of the web service makes a new token",
+                f"`brickyard share rotate {recipient}` makes a new token",
             )
         link = opened(settings.home, sealed)
         audit.seal(tx, at=at, actor=context.actor, action="DeliverLink", subject=recipient)

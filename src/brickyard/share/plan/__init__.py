@@ -10,7 +10,7 @@ from brickyard.share.model.pack import Removal, SharePack, Strategy
 from brickyard.share.model.steps import CreateSchema, EnableChangeFeed, Loss, Plan, Refusal, Step
 from brickyard.share.plan.case import Case, Do, Item, Mind
 from brickyard.share.plan.claims import claims_after
-from brickyard.share.plan.digest import plan_hash
+from brickyard.share.plan.digest import plan_hash, steps_hash
 from brickyard.share.plan.inverse import inverse
 from brickyard.share.plan.limits import limits
 from brickyard.share.plan.pipelines import pipelines
@@ -20,7 +20,7 @@ from brickyard.share.plan.shares import shares
 from brickyard.share.plan.strategy import detect
 from brickyard.share.plan.surplus import surplus
 
-__all__ = ["claims_after", "detect", "inverse", "plan", "plan_hash"]
+__all__ = ["claims_after", "detect", "inverse", "plan", "plan_hash", "steps_hash"]
 
 
 def plan(pack: SharePack, current: Current, *, now: datetime, adopt: bool = False, replace: bool = False) -> Plan:

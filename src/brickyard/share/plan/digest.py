@@ -22,6 +22,11 @@ def plan_hash(pack: SharePack, strategy: Strategy, steps: Collection[Step]) -> s
     return sha256(_text(document).encode()).hexdigest()
 
 
+def steps_hash(steps: Collection[Step]) -> str:
+    """Return the SHA-256, in hex, over steps that no pack asks for."""
+    return sha256(_text([_named(step) for step in steps]).encode()).hexdigest()
+
+
 def _named(step: Step) -> list[Any]:
     return [type(step).__name__, _plain(step)]
 

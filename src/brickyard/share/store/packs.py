@@ -240,15 +240,15 @@ def set_strategy(tx: Connection, pack_id: UUID, version: int, strategy: Strategy
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def get(tx: Connection, pack_id: UUID | str) -> PackRecord:
-    """Return where a pack stands, in one query, or raise NotFound."""
+def get(tx: Connection, pack: UUID | str) -> PackRecord:
+    """Return where the pack of an id or a name stands, or raise NotFound."""
     try:
-        key = UUID(str(pack_id))
+        same = share_packs.c.share_pack_id == UUID(str(pack))
     except ValueError:
-        raise _no_pack(pack_id) from None
-    row = tx.execute(_records().where(share_packs.c.share_pack_id == key)).one_or_none()
+        same = (sa.func.lower(share_packs.c.share_pack_name) == str(pack).lower()) & ~share_packs.c.is_deleted
+    row = tx.execute(_records().where(same)).first()
     if row is None:
-        raise _no_pack(pack_id)
+        raise _no_pack(pack)
     return _record(row)
 
 
