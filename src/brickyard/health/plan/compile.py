@@ -66,9 +66,10 @@ def _problem(one: Read, fault: Fault) -> Problem:
 def compile_one(contract: Contract, lookup: Lookup = described) -> tuple[GoldTable, tuple[Fault, ...]]:
     """Resolve the columns of one contract; also return the faults that need no other contract to be seen."""
     source = lookup(contract.source) if contract.source else None
-    faults: list[Fault] = []
     if contract.source and source is None:
-        faults.append(Fault(("source",), f"source {contract.source} is not described", "add its file to system_tables"))
+        fault = Fault(("source",), f"source {contract.source} is not described", "add its file to system_tables")
+        return GoldTable(contract, None, (), _hash(contract)), (fault,)
+    faults: list[Fault] = []
     columns = tuple(_columns(contract, source, faults))
     table = GoldTable(contract, source, (*columns, *_added(contract)), _hash(contract))
     return table, (*faults, *checks.alone(table))
@@ -142,9 +143,8 @@ def _one(
     sql = text.macros(entry.expr or "")
     try:
         reads = expressions.read(sql).columns
-    except expressions.Unreadable as error:
-        faults.append(Fault((*path, "expr"), f"{entry.name}: {error}"))
-        return
+    except expressions.Unreadable:
+        return  # told by the check of all expressions
     yield GoldColumn(
         entry.name,
         entry.type,
