@@ -6,9 +6,11 @@ import uuid
 
 import pytest
 
+from brickyard.local.api.scim import user_id
 from brickyard.local.catalog.store import CatalogStore
 from brickyard.local.sql.model import Origin, SqlError, SqlSession
 from brickyard.local.sql.service import SqlService
+from brickyard.local.system.model import ACCOUNT_ID
 
 OWNER = "owner@local"
 
@@ -95,3 +97,59 @@ def test_changes_of_the_catalog_are_audited(run):
     )
     assert [r["action_name"] for r in rows][-2:] == ["createTable", "deleteTable"]
     assert schema
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("CREATE TABLE made AS SELECT * FROM range(3)", (1, 3)),
+        ("INSERT INTO t VALUES (4), (5)", (1, 2)),
+        ("UPDATE t SET id = 9 WHERE id = 1", (1, 1)),
+        (
+            "MERGE INTO t USING (SELECT 1 AS id UNION ALL SELECT 7) s ON t.id = s.id WHEN NOT MATCHED THEN INSERT *",
+            (1, 1),
+        ),
+        ("DELETE FROM t WHERE id = 1", (1, None)),
+        ("SELECT 5 AS num_inserted_rows FROM t", (2, None)),
+        ("DROP TABLE t", (0, None)),
+    ],
+)
+def test_query_history_counts_the_rows_of_the_result_and_those_written(run, text, counts):
+    run("CREATE TABLE t AS SELECT id FROM VALUES (1), (2) AS v(id)")
+    run(text)
+    quoted = text.replace("'", "''")
+    rows = run(f"SELECT produced_rows, written_rows FROM system.query.history WHERE statement_text = '{quoted}'")
+    assert [tuple(row.values()) for row in rows] == [counts]
+
+
+def test_a_row_of_query_history_is_whole(run, service):
+    session = SqlSession(
+        OWNER, admin=True, origin=Origin(warehouse_id="w1", statement_id="s1", client_application="me")
+    )
+    service.execute("SELECT 1 AS whole", session)
+    (row,) = run("SELECT * FROM system.query.history WHERE statement_id = 's1'")
+    told = {name: value for name, value in row.items() if value is not None}
+    lasted = int((row["end_time"] - row["start_time"]).total_seconds() * 1000)
+    assert told == {
+        "account_id": ACCOUNT_ID,
+        "workspace_id": "1",
+        "statement_id": "s1",
+        "executed_by": OWNER,
+        "session_id": session.id,
+        "execution_status": "FINISHED",
+        "compute": {"type": "WAREHOUSE", "cluster_id": None, "warehouse_id": "w1"},
+        "executed_by_user_id": user_id(OWNER),
+        "statement_text": "SELECT 1 AS whole",
+        "statement_type": "SELECT",
+        "client_application": "me",
+        "total_duration_ms": lasted,
+        "execution_duration_ms": lasted,
+        "start_time": row["start_time"],
+        "end_time": row["end_time"],
+        "update_time": row["end_time"],
+        "produced_rows": 1,
+        "from_result_cache": False,
+        "query_source": dict.fromkeys(row["query_source"]),
+        "executed_as_user_id": user_id(OWNER),
+        "executed_as": OWNER,
+    }

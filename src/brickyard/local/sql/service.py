@@ -52,7 +52,7 @@ from brickyard.local.sql.types import result_of
 from brickyard.local.system.columns import Namespace, column_rows
 from brickyard.local.system.journal import Journal
 from brickyard.local.system.model import Stamp
-from brickyard.local.system.rows import Finished, audit_rows, history_row, lineage_rows
+from brickyard.local.system.rows import Finished, audit_rows, history_row, lineage_rows, written_rows
 from brickyard.local.system.tables import SystemTables
 from brickyard.notebooks.model import Span
 
@@ -261,18 +261,15 @@ class _Work:
             refusal = catalog_error(error)
             self._record(started, error=str(refusal))
             raise refusal from error
-        except SqlError as error:
+        except Exception as error:  # whatever ends a statement is told before it goes on its way
             self._record(started, error=str(error))
             raise
         finally:
             self.service._running.pop(self.id, None)
-        rows = result.table.num_rows if isinstance(result, Result) else None
-        self._record(started, rows=rows, prepared=isinstance(result, Prepared))
+        self._record(started, result)
         return result
 
-    def _record(
-        self, started: datetime, *, rows: int | None = None, error: str | None = None, prepared: bool = False
-    ) -> None:
+    def _record(self, started: datetime, result: object = None, error: str | None = None) -> None:
         done = Finished(
             self.text,
             self.kind,
@@ -281,10 +278,11 @@ class _Work:
             started,
             self.shop.clock(),
             self.id,
-            rows,
-            error,
-            self.cancelled.is_set(),
-            prepared,
+            error=error,
+            canceled=self.cancelled.is_set(),
+            prepared=isinstance(result, Prepared),
+            rows=result.table.num_rows if isinstance(result, Result) else None,
+            written=written_rows(result) if isinstance(result, Result) else None,
         )
         self.shop.journal.add("query.history", [history_row(done)])
         self.shop.journal.add("access.audit", audit_rows(done))

@@ -9,14 +9,17 @@ from datetime import datetime
 
 from brickyard.local.api.scim import user_id
 from brickyard.local.catalog.model import Table, TableType
-from brickyard.local.sql.model import Origin, SqlSession
+from brickyard.local.sql.model import Origin, Result, SqlSession
 from brickyard.local.sql.relations import Use, Uses
 from brickyard.local.system.model import Row
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A statement that has ended, well or not; one that was only *prepared* is run by who asked for it."""
+    """A statement that has ended, well or not; one that was only *prepared* is run by who asked for it.
+
+    *rows* are those of its result, *written* those that it inserted or updated.
+    """
 
     text: str
     kind: str
@@ -29,6 +32,7 @@ class Finished:
     error: str | None = None
     canceled: bool = False
     prepared: bool = False
+    written: int | None = None
     event_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
@@ -65,6 +69,7 @@ def history_row(done: Finished) -> Row:
         "end_time": done.ended,
         "update_time": done.ended,
         "produced_rows": done.rows,
+        "written_rows": done.written,
         "from_result_cache": False,
         "query_source": {
             "job_info": _job_info(origin) if origin.job_id else None,
@@ -74,6 +79,21 @@ def history_row(done: Finished) -> Row:
         "executed_as_user_id": user_id(who),
         "executed_as": who,
     }
+
+
+_WRITTEN = {
+    "CREATE TABLE": ("num_inserted_rows",),
+    "INSERT": ("num_inserted_rows",),
+    "INSERT OVERWRITE": ("num_inserted_rows",),
+    "MERGE": ("num_inserted_rows", "num_updated_rows"),
+    "UPDATE": ("num_affected_rows",),
+}
+
+
+def written_rows(result: Result) -> int | None:
+    """How many rows a statement wrote, by the counts that it answered; None for one that writes none."""
+    names = [name for name in _WRITTEN.get(result.kind, ()) if name in result.table.column_names]
+    return sum(result.table.column(name)[0].as_py() for name in names) if names else None
 
 
 def _job_info(origin: Origin) -> Row:
