@@ -46,7 +46,8 @@ def read(sql: str) -> Expression:
 def projection(query: str, name: str) -> str | None:
     """Return the expression that a query gives *name* to, as SQL, or None where its outer projection has no such name."""
     tree = sqlglot.parse_one(query, dialect=_DIALECT)
-    found = next((node for node in tree.selects if isinstance(node, exp.Alias) and node.alias == name), None)
+    selects = tree.selects if isinstance(tree, exp.Query) else []
+    found = next((node for node in selects if isinstance(node, exp.Alias) and node.alias == name), None)
     return found.this.sql(dialect=_DIALECT) if found else None
 
 
