@@ -64,19 +64,20 @@ def canonical(sql: str, type_text: str) -> str:
     if kind == "timestamp":
         return f"cast(unix_micros({sql}) as string)"
     if kind.startswith("map<"):
-        return _canonical_map(sql, kind)
+        return f"to_json({_sorted_map(sql, kind)})"
     if kind.startswith(("array<", "struct<")):
         return f"to_json({sql})"
     return f"cast({sql} as string)"
 
 
-def _canonical_map(sql: str, kind: str) -> str:
-    """Sort by key. Spark orders no maps, so that entries that hold one cannot be sorted: their keys are."""
+def _sorted_map(sql: str, kind: str) -> str:
+    """Sort a map by key. Spark orders no maps, so that entries that hold one cannot be sorted: their keys are."""
     _, _, inner = kind.removeprefix("map<").removesuffix(">").partition(",")
     if not inner.strip().startswith("map<"):
-        return f"to_json(map_from_entries(array_sort(map_entries({sql}))))"
-    value = _canonical_map(f"{sql}[k]", inner.strip())
-    return f"to_json(map_from_entries(transform(array_sort(map_keys({sql})), k -> struct(k, {value}))))"
+        return f"map_from_entries(array_sort(map_entries({sql})))"
+    key = f"k{sql.count('[')}"
+    value = _sorted_map(f"{sql}[{key}]", inner.strip())
+    return f"map_from_entries(transform(array_sort(map_keys({sql})), {key} -> struct({key}, {value})))"
 
 
 def fingerprint(columns: Iterable[tuple[str, str]], extras: Iterable[tuple[str, str]] = ()) -> str:
