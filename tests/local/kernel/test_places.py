@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickyard.local.kernel.places import PathRefused, Places
@@ -48,6 +48,7 @@ def test_a_symbolic_link_that_leads_out_is_refused(places, tmp_path):
         places.local("dbfs:/out/passwd")
 
 
+@settings(deadline=None)  # what is measured is where a path leads, not how busy the machine is
 @given(path=st.lists(st.sampled_from(["..", ".", "a", "", "%2e%2e", "Volumes", "dbfs", "ü"]), max_size=8))
 def test_no_path_leads_out(tmp_path_factory, path):
     root = tmp_path_factory.mktemp("home").resolve()

@@ -42,6 +42,8 @@ def test_every_input_is_an_iteration_with_its_own_values(bench):
     assert [bench.client.jobs.get_run_output(one.run_id).notebook_output.result for one in found] == [
         f"a-1-{run.run_id}-one_iteration_0", f"b-2-{run.run_id}-one_iteration_1",
     ]  # fmt: skip
+    told = bench.client.jobs.get_run_output(found[0].run_id).metadata
+    assert (told.job_run_id, told.run_type.value) == (run.run_id, "SUBMIT_RUN")
     assert json.loads(found[1].resolved_values.notebook_task.base_parameters["whole"]) == inputs[1]
     stats = run.tasks[0].for_each_task.stats.task_run_stats
     assert (stats.total_iterations, stats.succeeded_iterations, stats.failed_iterations) == (2, 2, 0)
@@ -159,6 +161,8 @@ def test_a_repair_runs_the_iterations_again_and_the_lists_of_runs_do_not_show_th
     bench.client.jobs.repair_run(run_id, rerun_all_failed_tasks=True, job_parameters={"n": "0"})
     run = bench.ended(run_id)
     assert [t.state.result_state.value for t in run.tasks] == ["FAILED", "SUCCESS"]
-    assert [r.run_id for r in bench.client.jobs.list_runs(job_id=job)] == [run_id]
+    (listed,) = bench.client.jobs.list_runs(job_id=job, expand_tasks=True)
+    stats = [task.for_each_task.stats.task_run_stats for task in listed.tasks]
+    assert (listed.run_id, [(s.failed_iterations, s.succeeded_iterations) for s in stats]) == (run_id, [(2, 0), (0, 2)])
     shown = bench.client.jobs.get_run(bench.client.jobs.get_run(run.tasks[1].run_id).iterations[0].run_id)
     assert (shown.job_run_id, shown.run_type.value, shown.state.result_state.value) == (run_id, "JOB_RUN", "SUCCESS")

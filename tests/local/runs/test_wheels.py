@@ -68,7 +68,7 @@ def whl(lake):
     return wheelhouse.put(lake.client(), "/Shared/dist/acme_gold-1.0-py3-none-any.whl", content)
 
 
-def task(point: str, key: str = "main", package: str = "acme-gold", **more) -> jobs.SubmitTask:
+def wheel_task(point: str, key: str = "main", package: str = "acme-gold", **more) -> jobs.SubmitTask:
     named = jobs.PythonWheelTask(package_name=package, entry_point=point, **more)
     return jobs.SubmitTask(task_key=key, python_wheel_task=named, environment_key="default")
 
@@ -84,7 +84,7 @@ def finished(bench, *tasks, dependencies):
 
 
 def test_an_entry_point_of_the_metadata_gets_its_parameters_and_its_output_is_kept(bench, whl):
-    run, output = finished(bench, task("run", parameters=["a", "{{job.run_id}}"]), dependencies=[whl])
+    run, output = finished(bench, wheel_task("run", parameters=["a", "{{job.run_id}}"]), dependencies=[whl])
     assert run.state.result_state.value == "SUCCESS", output.error
     assert output.logs == f"['run', 'a', '{run.run_id}']\nTrue True\n"
     assert run.tasks[0].resolved_values.python_wheel_task.parameters == ["a", str(run.run_id)]
@@ -105,7 +105,7 @@ def test_named_parameters_become_options_and_job_parameters_are_laid_over_them(b
 def test_a_function_of_the_package_is_an_entry_point_too(bench, lake):
     content = wheelhouse.wheel("plain", {"plain/__init__.py": "def go():\n    print('went')\n"})
     path = wheelhouse.put(lake.client(), "/Shared/dist/plain-1.0-py3-none-any.whl", content)
-    _, output = finished(bench, task("go", package="plain"), dependencies=[path])
+    _, output = finished(bench, wheel_task("go", package="plain"), dependencies=[path])
     assert output.logs == "went\n"
 
 
@@ -124,7 +124,7 @@ def test_a_function_of_the_package_is_an_entry_point_too(bench, lake):
     ],
 )
 def test_how_an_entry_point_ends_is_how_the_task_ends(bench, whl, point, state, error):
-    run, output = finished(bench, task(point, package="acme.job"), dependencies=[whl])
+    run, output = finished(bench, wheel_task(point, package="acme.job"), dependencies=[whl])
     assert (run.state.result_state.value, output.error) == (state, error)
     if point == "fail":
         assert "in helper" in output.error_trace
@@ -137,18 +137,18 @@ def test_a_wheel_of_a_volume_and_a_file_of_requirements_are_libraries_too(bench,
     path = f"/Volumes/{volume.full_name.replace('.', '/')}/shelf-1.0-py3-none-any.whl"
     bench.client.files.upload(path, io.BytesIO(content))
     listed = wheelhouse.put(lake.client(), "/Shared/requirements.txt", f"# ours\n{path}\nhttpx\n".encode())
-    _, output = finished(bench, task("go", package="shelf"), dependencies=[f"-r {listed}", whl])
+    _, output = finished(bench, wheel_task("go", package="shelf"), dependencies=[f"-r {listed}", whl])
     assert (output.error, output.logs) == (None, "shelf\n")
 
 
 def test_a_package_that_is_not_there_is_told_in_databricks_words(bench, whl):
-    run, output = finished(bench, task("run", package="other"), dependencies=[whl])
+    run, output = finished(bench, wheel_task("run", package="other"), dependencies=[whl])
     assert run.state.result_state.value == "FAILED"
     assert output.error.startswith("ImportError: Python wheel with name other could not be found.")
 
 
 def test_spark_dbutils_and_the_sdk_are_those_of_the_task(bench, whl):
-    tasks = [task(point, point, "acme.job") for point in ("spark", "values", "delta")]
+    tasks = [wheel_task(point, point, "acme.job") for point in ("spark", "values", "delta")]
     run = bench.ended(bench.submit(*tasks, environments=environment(whl)))
     logs = {t.task_key: bench.client.jobs.get_run_output(t.run_id) for t in run.tasks}
     assert {key: (out.logs, out.error) for key, out in logs.items()} == {
@@ -163,7 +163,7 @@ def test_the_wheels_code_runs_also_when_the_kernel_has_a_package_of_that_name(be
     modules = {"brickyard/__init__.py": "MARK = 'wheel'", "brickyard/kernel/__init__.py": "", "brickyard/kernel/errors.py": "MARK = 'too'", "brickyard/job.py": code}  # fmt: skip
     content = wheelhouse.wheel("brickyard", modules, {"gold": "brickyard.job:main"}, version="0.1.0")
     path = wheelhouse.put(lake.client(), "/Shared/dist/brickyard-0.1.0-py3-none-any.whl", content)
-    _, output = finished(bench, task("gold", package="brickyard"), dependencies=[path])
+    _, output = finished(bench, wheel_task("gold", package="brickyard"), dependencies=[path])
     assert (output.error, output.logs) == (None, "wheel too\n")
 
 
@@ -172,7 +172,7 @@ def test_a_wheel_that_replaces_compiled_code_gets_a_new_interpreter(bench, lake)
     modules = {"zstandard/__init__.py": "__version__ = '99.0'", "tool.py": code}
     content = wheelhouse.wheel("zstandard", modules, {"tool": "tool:main"}, version="99.0")
     path = wheelhouse.put(lake.client(), "/Shared/dist/zstandard-99.0-py3-none-any.whl", content)
-    _, output = finished(bench, task("tool", package="zstandard"), dependencies=[path])
+    _, output = finished(bench, wheel_task("tool", package="zstandard"), dependencies=[path])
     assert (output.error, output.logs) == (None, "99.0\n")
 
 
@@ -180,7 +180,7 @@ def test_a_changed_wheel_of_the_same_name_is_a_new_environment_and_an_equal_one_
     def run(text):
         content = wheelhouse.wheel("again", {"again.py": f"def main():\n    print('{text}')\n"}, {"go": "again:main"})
         path = wheelhouse.put(lake.client(), "/Shared/dist/again-1.0-py3-none-any.whl", content)
-        return finished(bench, task("go", package="again"), dependencies=[path])[1].logs
+        return finished(bench, wheel_task("go", package="again"), dependencies=[path])[1].logs
 
     environments = lake.home / "environments"
     before = len(list(environments.iterdir()))
@@ -198,7 +198,7 @@ def test_a_changed_wheel_of_the_same_name_is_a_new_environment_and_an_equal_one_
     ],
 )
 def test_libraries_that_cannot_be_had_fail_the_task_and_say_why(bench, dependency, says):
-    run, output = finished(bench, task("run"), dependencies=[dependency])
+    run, output = finished(bench, wheel_task("run"), dependencies=[dependency])
     assert run.tasks[0].status.termination_details.code.value == "LIBRARY_INSTALLATION_ERROR"
     assert says in output.error and says in run.tasks[0].state.state_message
 
@@ -215,9 +215,22 @@ def test_what_the_interpreter_has_is_not_installed_and_what_is_missing_needs_an_
     assert [p.name for p in (tmp_path / "environments").iterdir() if p.name.startswith(".new")] == []
 
 
+def test_notebooks_and_python_files_import_from_their_libraries_too(bench, whl, lake, task):
+    code = b"import acme.job, sys\nprint(acme.job.__name__)\n"
+    path = wheelhouse.put(lake.client(), "/Shared/uses_wheel.py", code).removeprefix("/Workspace")
+    file = jobs.SubmitTask("file", spark_python_task=jobs.SparkPythonTask(path), environment_key="default")
+    book = task(
+        bench.put("# Databricks notebook source\nimport acme.job\ndbutils.notebook.exit(acme.job.__name__)"), "book"
+    )
+    book.libraries = [compute.Library(whl=whl), compute.Library(pypi=compute.PythonPyPiLibrary("httpx>=0.1"))]
+    run = bench.ended(bench.submit(file, book, environments=environment(whl)))
+    outputs = {t.task_key: bench.client.jobs.get_run_output(t.run_id) for t in run.tasks}
+    assert (outputs["file"].logs, outputs["book"].notebook_output.result) == ("acme.job\n", "acme.job")
+
+
 def test_an_environment_that_is_not_defined_is_refused_at_once(bench):
     with pytest.raises(Exception, match="names the environment default, which is not defined"):
-        bench.submit(task("run"))
+        bench.submit(wheel_task("run"))
 
 
 def test_environments_that_nobody_used_for_a_month_are_removed_when_a_new_one_is_made(tmp_path, lake):

@@ -131,7 +131,7 @@ def list_runs(runs: Runs, call: Call) -> Answer:
     )
     found = runs.store.runs(wanted, skipped + size + 1)[skipped:]
     links = _links(runs, call, found[:size])
-    views = [run_view(r, runs.store.attempts(r.run_id) if expand else [], links, expand=expand) for r in found[:size]]
+    views = [_listed_run(runs, run, links, expand=expand) for run in found[:size]]
     return {"runs": views, **_more(found, size, (r.run_id for r in found[:size]))}
 
 
@@ -174,7 +174,8 @@ def get_output(runs: Runs, call: Call) -> Answer:
     run, attempt = runs.run(run_id), runs.store.attempt(run_id)
     if attempt is None:
         raise invalid(_SEVERAL)
-    return output_view(run, attempt, runs.folder(run_id), _links(runs, call, [run]))
+    links = _links(runs, call, [run])
+    return output_view(run, attempt, runs.folder(run_id), links, root=runs.store.root(run))
 
 
 @router.on("GET", *_paths("runs/export"), operation="jobs.export_run")
@@ -240,6 +241,11 @@ def get_task_value(runs: Runs, call: Call) -> Answer:
 
 def _listed(job: Job, *, expand: bool) -> JsonObject:
     return job_view(job, expand=expand)
+
+
+def _listed_run(runs: Runs, run: Run, links: Links, *, expand: bool) -> JsonObject:
+    attempts = runs.store.attempts(run.run_id) if expand else []
+    return run_view(run, attempts, links, expand=expand, iterations=runs.iterations(attempts))
 
 
 def _page(runs: Runs, call: Call, run: Run) -> str:

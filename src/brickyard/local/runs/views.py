@@ -139,8 +139,8 @@ def task_view(run: Run, attempt: Attempt, links: Links, iterations: Iterations =
     )
     kind = run.task(attempt.task_key).kind
     body = {kind.value: {**run.task(attempt.task_key).body, **_answer(attempt)}}
-    if kind is TaskKind.FOR_EACH:
-        body[kind.value]["stats"] = _stats(iterations.get(attempt.task_run_id))
+    if attempt.task_run_id in iterations:
+        body[kind.value]["stats"] = _stats(iterations[attempt.task_run_id][1])
     started, ended = attempt.started or 0, attempt.ended or 0
     executing = attempt.executing or ended
     return {
@@ -203,9 +203,9 @@ def _iterations_page(found: tuple[Run, Sequence[Attempt]] | None, links: Links, 
     return {"iterations": _page(views, offset), **_next_page({"tasks": views}, offset)}
 
 
-def _stats(found: tuple[Run, Sequence[Attempt]] | None) -> JsonObject:
+def _stats(attempts: Sequence[Attempt]) -> JsonObject:
     """How far the iterations are, by the last attempt of each, and what their failures say."""
-    latest = {} if found is None else {attempt.task_key: attempt for attempt in found[1]}
+    latest = {attempt.task_key: attempt for attempt in attempts}
     ended = [a for a in latest.values() if a.life.final]
     failed = [a for a in ended if a.outcome is not Outcome.SUCCESS]
     messages = Counter(a.message for a in failed)
@@ -225,11 +225,11 @@ def _stats(found: tuple[Run, Sequence[Attempt]] | None) -> JsonObject:
     }
 
 
-def output_view(run: Run, attempt: Attempt, folder: Path, links: Links) -> JsonObject:
+def output_view(run: Run, attempt: Attempt, folder: Path, links: Links, *, root: Run | None = None) -> JsonObject:
     """What a task run gave: a notebook's result, the printed text of a Python file, the error with its trace."""
     kind = run.task(attempt.task_key).kind
     result = output.read_result(folder)
-    view: JsonObject = {"metadata": task_run_view(run, attempt, links)}
+    view: JsonObject = {"metadata": task_run_view(run, attempt, links, root=root)}
     if kind is TaskKind.RUN_JOB:
         return {**view, "run_job_output": {"run_id": attempt.child}}
     if kind is TaskKind.SQL:
