@@ -108,6 +108,8 @@ def _copy(work: Work, step: CopyBronze) -> str:
 
 
 def _inserted(work: Work, shape: Shape, relation: str) -> int:
+    if shape.widened():
+        work.sql(bronze.quarantine(shape, work.places, relation, work.now))
     return _affected(work.sql(bronze.insert(shape, work.places, relation, work.now)))["inserted"]
 
 

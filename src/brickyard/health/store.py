@@ -7,12 +7,11 @@ and they cannot be younger or older than the tables they speak of.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from brickyard.health.model.state import Done, Drift, Looked, Now, Sql, State
-from brickyard.health.plan.compile import Gold
 from brickyard.health.plan.merging import Merged
 from brickyard.health.plan.statements import moment
 from brickyard.health.plan.text import Places, text
@@ -22,24 +21,22 @@ LEASE = timedelta(minutes=15)
 _RUN_LEASE = "run"
 
 
-def state(sql: Sql, places: Places, gold: Gold) -> State:
-    """Read what is remembered; a run that did not end makes bronze itself be asked how far it got."""
+def state(sql: Sql, places: Places, bronze: Collection[str]) -> State:
+    """Read what is remembered, and ask the *bronze* tables that exist how far they go.
+
+    Bronze itself is asked, not our record of copies, because a process can die between the two.
+    """
     last = _last_run(sql, places)
-    ended = last is None or last["status"] != "RUNNING"
     batches = sql(
-        "SELECT layer, table_name, source, max(last) AS last, max_by(contract, at) AS contract,"
+        "SELECT table_name, source, max(last) AS last, max_by(contract, run) AS contract,"
         " max(CASE WHEN inserted + updated + deleted > 0 THEN run END) AS changed"
-        f" FROM {places.ops('batches')} GROUP BY layer, table_name, source"
+        f" FROM {places.ops('batches')} WHERE layer = 'gold' GROUP BY table_name, source"
     )
-    bronze = {r["table_name"]: int(r["last"]) for r in batches if r["layer"] == "bronze"}
     return State(
         last_run=int(last["run"]) if last else 0,
-        ended=ended,
         source_catalog=last["source_catalog"] if last else None,
-        bronze=bronze if ended else _asked(sql, places, gold),
-        gold={
-            (r["table_name"], r["source"]): Done(int(r["last"]), r["contract"]) for r in batches if r["layer"] == "gold"
-        },
+        bronze=_asked(sql, places, bronze),
+        gold={(r["table_name"], r["source"]): Done(int(r["last"]), r["contract"]) for r in batches},
         changed=_changed(batches),
         schemas=_schemas(sql, places),
         failed=_failed(sql, places),
@@ -54,19 +51,20 @@ def _last_run(sql: Sql, places: Places) -> Mapping[str, Any] | None:
 def _changed(batches: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     found: dict[str, int] = {}
     for row in batches:
-        if row["layer"] == "gold" and row["changed"] is not None:
+        if row["changed"] is not None:
             found[row["table_name"]] = max(found.get(row["table_name"], 0), int(row["changed"]))
     return found
 
 
-def _asked(sql: Sql, places: Places, gold: Gold) -> dict[str, int]:
-    names = sorted({table.source.bronze for table in gold if table.source})
-    each = (f"SELECT {text(name)} AS name, max(_batch) AS last FROM {places.bronze(name)}" for name in names)
+def _asked(sql: Sql, places: Places, names: Collection[str]) -> dict[str, int]:
+    if not names:
+        return {}
+    each = (f"SELECT {text(name)} AS name, max(_batch) AS last FROM {places.bronze(name)}" for name in sorted(names))
     return {row["name"]: int(row["last"]) for row in sql(" UNION ALL ".join(each)) if row["last"] is not None}
 
 
 def _schemas(sql: Sql, places: Places) -> dict[str, dict[str, str]]:
-    rows = sql(f"SELECT source, max_by(leaves, at) AS leaves FROM {places.ops('sources')} GROUP BY source")
+    rows = sql(f"SELECT source, max_by(leaves, run) AS leaves FROM {places.ops('sources')} GROUP BY source")
     return {row["source"]: json.loads(row["leaves"]) for row in rows if row["leaves"]}
 
 
@@ -176,13 +174,25 @@ def _looked(one: Looked, now: Now) -> str:
 
 def drifted(sql: Sql, places: Places, found: Sequence[Drift], now: Now) -> None:
     """Remember differences of sources, each once."""
-    if found:
-        rows = ", ".join(
-            f"({text(d.source)}, {text(d.leaf)}, {text(d.kind)}, {_or_null(d.before)}, {_or_null(d.after)},"
-            f" {now.run}, {moment(now.at)})"
-            for d in found
-        )
-        sql(f"INSERT INTO {places.ops('drift')} VALUES {rows}")
+    if not found:
+        return
+    rows = " UNION ALL ".join(
+        f"SELECT {text(d.source)} AS source, {text(d.leaf)} AS leaf, {text(d.kind)} AS kind,"
+        f" {_string(d.before)} AS before, {_string(d.after)} AS after"
+        for d in found
+    )
+    same = (
+        "t.source = s.source AND t.leaf = s.leaf AND t.kind = s.kind AND t.before <=> s.before AND t.after <=> s.after"
+    )
+    sql(
+        f"MERGE INTO {places.ops('drift')} t USING ({rows}) s ON {same}"
+        " WHEN NOT MATCHED THEN INSERT (source, leaf, kind, before, after, run, at)"
+        f" VALUES (s.source, s.leaf, s.kind, s.before, s.after, cast({now.run} as bigint), {moment(now.at)})"
+    )
+
+
+def _string(value: str | None) -> str:
+    return f"cast({_or_null(value)} as string)"
 
 
 def failed(sql: Sql, places: Places, table: str, code: str, message: str, now: Now) -> None:

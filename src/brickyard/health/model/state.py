@@ -33,19 +33,25 @@ class DriftKind(StrEnum):
 
     @property
     def fails(self) -> bool:
-        """Whether the source cannot be copied until somebody decides."""
+        """Whether it needs a decision: data could be lost or misread."""
         return self not in (DriftKind.ADDED, DriftKind.WIDENED)
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One difference: the leaf, what it was and what it is (types; for RENAMED the new name)."""
+    """One difference: the leaf, what it was and what it is (types; for RENAMED the names); accepted: goes on as it is."""
 
     source: str
     leaf: str
     kind: DriftKind
     before: str | None
     after: str | None
+    accepted: bool = False
+
+    @property
+    def fails(self) -> bool:
+        """Whether the source cannot be copied until somebody accepts it."""
+        return self.kind.fails and not self.accepted
 
     def __str__(self) -> str:
         return f"{self.source}.{self.leaf} {self.kind.lower()}: {self.before or '-'} -> {self.after or '-'}"
@@ -72,10 +78,9 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What ops tells: the number of the last run and whether it ended, what bronze and gold hold, schemas last seen."""
+    """The number of the last run, the last run that wrote each bronze table, how far gold is, schemas last seen."""
 
     last_run: int = 0
-    ended: bool = True
     source_catalog: str | None = None
     bronze: Mapping[str, int] = field(default_factory=dict)
     gold: Mapping[tuple[str, str], Done] = field(default_factory=dict)

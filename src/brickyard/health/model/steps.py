@@ -79,7 +79,7 @@ class Reconcile:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """A table that does not run, and why: its source is missing, denied or drifted."""
+    """A table that gets nothing new, and why: its source is missing, denied or drifted."""
 
     table: str
     code: str

@@ -58,9 +58,33 @@ def decimal(type_text: str) -> tuple[int, int] | None:
 
 
 def fits(source: str, target: str) -> bool:
-    """Whether every value of *source* is a value of *target*, by the widening rules of Delta."""
+    """Whether every value of *source* is a value of *target*, by the widening rules of Delta, also inside of nested types."""
     source, target = source.lower().replace(" ", ""), target.lower().replace(" ", "")
     if source == target or target in _WIDER.get(source, ()):
         return True
     old, new = decimal(source), decimal(target)
-    return bool(old and new and new[1] >= old[1] and new[0] - new[1] >= old[0] - old[1])
+    if old and new:
+        return new[1] >= old[1] and new[0] - new[1] >= old[0] - old[1]
+    return _nested_fits(source, target)
+
+
+def _nested_fits(source: str, target: str) -> bool:
+    old, new = fields(source), fields(target)
+    if old is not None and new is not None:
+        wider = dict(new)
+        return all(name in wider and fits(kind, wider[name]) for name, kind in old)
+    for outer in ("array", "map"):
+        inner = _inside(outer, source), _inside(outer, target)
+        if inner[0] and inner[1] and len(inner[0]) == len(inner[1]):
+            return all(fits(one, other) for one, other in zip(*inner, strict=True))
+    return False
+
+
+def _inside(outer: str, type_text: str) -> tuple[str, ...]:
+    found = re.match(rf"{outer}<(.*)>\Z", type_text, re.DOTALL)
+    return tuple(_parts(found.group(1))) if found else ()
+
+
+def is_nested(type_text: str) -> bool:
+    """Whether a type holds other types."""
+    return "<" in type_text

@@ -128,7 +128,6 @@ def _gold(table: GoldTable, seen: Seen, copied: set[str], moving: set[str], *, f
     stopped = _stopped(table, seen)
     if stopped:
         yield stopped
-        return
     merge = _merge(table, seen, copied, full=full)
     again = list(_again(table, seen, moving, first=merge is not None and merge.first == 0))
     if merge:
@@ -139,17 +138,22 @@ def _gold(table: GoldTable, seen: Seen, copied: set[str], moving: set[str], *, f
 
 
 def _stopped(table: GoldTable, seen: Seen) -> Skip | None:
-    """A table whose source cannot be read or has drifted does not run; one that may be absent stays empty in silence."""
+    """A source that cannot be read or has drifted is not copied; what bronze already holds of it is still merged."""
     if table.source is None:
         return None
     found = seen.looked.get(table.source.name)
     if found is not None and found.presence is not Presence.PRESENT:
         code = "source-absent" if found.presence is Presence.ABSENT else "source-denied"
         return Skip(table.table, code, found.reason or "", found.remedy or "")
-    breaking = [drift for drift in seen.drifts.get(table.source.name, ()) if drift.kind.fails]
+    breaking = [drift for drift in seen.drifts.get(table.source.name, ()) if drift.fails]
     if breaking:
         told = "; ".join(map(str, breaking))
-        return Skip(table.table, "source-drifted", told, "map the change in the contract, or restore the source")
+        return Skip(
+            table.table,
+            "source-drifted",
+            told,
+            f"restore the source, map the change in the contract, or: brickyard health run --accept-drift {table.source.name}",
+        )
     return None
 
 

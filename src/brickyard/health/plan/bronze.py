@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from brickyard.health.model import types
-from brickyard.health.model.source import Capture, Leaf, Source
+from brickyard.health.model.source import JOINT, Capture, Leaf, Source
 from brickyard.health.model.state import Drift, DriftKind, Now
 from brickyard.health.plan import text
 from brickyard.health.plan.text import Places, names, quote
@@ -39,7 +39,11 @@ class Shape:
     def widened(self) -> dict[str, str]:
         """Leaves whose live type holds more than the described one."""
         described = {leaf.column: leaf.type for leaf in self.source.leaves}
-        return {c: kind for c, kind in self.live.items() if c in described and not types.fits(kind, described[c])}
+        return {
+            c: kind
+            for c, kind in self.live.items()
+            if c in described and not types.is_nested(kind) and not types.fits(kind, described[c])
+        }
 
 
 def overlap(source: Source) -> timedelta:
@@ -58,7 +62,7 @@ def drifts(source: Source, live: Mapping[str, str], seen: Mapping[str, str] | No
     A described leaf that was never seen is no removal: sources get their columns over time.
     """
     described = {leaf.column: leaf.type.lower() for leaf in source.leaves}
-    known = dict(described if seen is None else seen)
+    known = _expected(source, live, described) if seen is None else dict(seen)
     gone = {} if seen is None else {c: kind for c, kind in known.items() if c not in live}
     new = {c: kind for c, kind in live.items() if c not in known}
     found = [_retyped(source, c, known[c], live[c]) for c in live if c in known and live[c] != known[c]]
@@ -71,6 +75,11 @@ def drifts(source: Source, live: Mapping[str, str], seen: Mapping[str, str] | No
             found.append(Drift(source.name, column, DriftKind.REMOVED, kind, None))
     found += [Drift(source.name, c, DriftKind.ADDED, None, kind) for c, kind in new.items()]
     return tuple(found)
+
+
+def _expected(source: Source, live: Mapping[str, str], described: Mapping[str, str]) -> dict[str, str]:
+    """What to expect of a source never seen: its description, in narrower types where the source is an older one."""
+    return {c: live[c] if c in live and types.fits(live[c], kind) else kind for c, kind in described.items()}
 
 
 def _retyped(source: Source, column: str, before: str, after: str) -> Drift:
@@ -101,6 +110,8 @@ def _read(leaf: Leaf, shape: Shape, wide: Mapping[str, str]) -> str:
     access = text.leaf_of(leaf.path)
     if live is None:
         access = text.typed_null(leaf.type)
+    elif live != leaf.type.lower() and types.is_nested(live):
+        access = f"from_json(to_json({access}), {text.text(leaf.type)})"
     elif leaf.column in wide:
         access = f"try_cast({access} as {leaf.type})"
     elif live != leaf.type.lower():
@@ -217,3 +228,22 @@ def extras(source: Source, columns: Mapping[str, str], known: Iterable[str]) -> 
     described = {leaf.column for leaf in source.leaves}
     found = [Leaf(path, kind) for name, whole in columns.items() for path, kind in types.leaves(name, whole)]
     return tuple(sorted((leaf for leaf in found if leaf.column not in described), key=lambda leaf: leaf.column))
+
+
+def with_known_extras(shape: Shape, held: Mapping[str, str]) -> Shape:
+    """Add the further leaves that bronze already holds, so that they stay columns when the source drops them again."""
+    described = {leaf.column for leaf in shape.source.leaves} | {name for name, _, _ in (*OWN, DATED)}
+    known = {leaf.column for leaf in shape.extras}
+    kept = [Leaf(tuple(name.split(JOINT)), kind) for name, kind in held.items() if name not in described | known]
+    return replace(shape, extras=tuple(sorted((*shape.extras, *kept), key=lambda leaf: leaf.column)))
+
+
+def quarantine(shape: Shape, places: Places, relation: str, now: Now) -> str:
+    """Write the MERGE that keeps rows with a value that bronze cannot hold, each once."""
+    table = f"bronze.{shape.source.bronze}"
+    leaves = ", ".join(f"{text.text(leaf.column)}, {quote(leaf.column)}" for leaf in shape.source.leaves)
+    rows = (
+        f"SELECT {text.text(table)} AS table_name, _misfits AS reason, _row_hash AS row_hash,"
+        f" min(to_json(named_struct({leaves}))) AS row FROM ({relation}) WHERE _misfits <> '' GROUP BY _misfits, _row_hash"
+    )
+    return text.into_quarantine(places, rows, now.run, f"timestamp'{now.at:%Y-%m-%d %H:%M:%S.%f}Z'")

@@ -183,12 +183,7 @@ def quarantine(table: GoldTable, places: Places, batch: Batch, now: Now) -> str:
         f"SELECT {text.text(table.table)} AS table_name, _faults AS reason, _row_hash AS row_hash, min({row}) AS row"
         f" FROM ({relations.typed(table, places, batch.sql)}) WHERE _faults <> '' GROUP BY _faults, _row_hash"
     )
-    return (
-        f"MERGE INTO {places.ops('quarantine')} t USING ({rows}) s"
-        f" ON t.table_name = s.table_name AND t.row_hash = s.row_hash AND t.reason = s.reason\n"
-        f"WHEN NOT MATCHED THEN INSERT (table_name, reason, row_hash, row, run, at)"
-        f" VALUES (s.table_name, s.reason, s.row_hash, s.row, cast({now.run} as bigint), {stamp(now).at})"
-    )
+    return text.into_quarantine(places, rows, now.run, stamp(now).at)
 
 
 def reconcile(table: GoldTable, places: Places, last: int, days: Sequence[date] | None) -> str:

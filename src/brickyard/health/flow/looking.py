@@ -1,0 +1,121 @@
+"""Looking before a run: what stands in gold, how the sources are, what in them is new, and the plan that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from brickyard.health import observe, store
+from brickyard.health.flow.terms import Choice, Door, Phase
+from brickyard.health.model.source import Source
+from brickyard.health.model.state import Drift, Looked, Presence, State
+from brickyard.health.model.steps import CopyBronze, LookUpAgain, Merge, Plan, Reconcile
+from brickyard.health.plan import Seen, Tables, bronze, plan
+from brickyard.health.plan.bronze import Shape
+from brickyard.health.plan.compile import Gold
+from brickyard.health.plan.extras import with_extras
+from brickyard.kernel.errors import GuardRefused, NotFound
+
+
+def planned(door: Door, choice: Choice, gold: Gold) -> tuple[Plan, Seen, Gold]:
+    """Return the plan, what it was made from, and the tables with the columns that sources have come to have."""
+    unknown = sorted(choice.only - {table.table for table in gold})
+    if unknown:
+        raise NotFound(f"no such gold table: {', '.join(unknown)}", code="health-no-table")
+    seen = look(door, choice, gold)
+    grown = with_extras(gold, seen.shapes)
+    steps = plan(grown, door.places, seen, only=choice.only, full=choice.full, failed=choice.failed)
+    return _of_phase(steps, choice.phase), seen, grown
+
+
+def _of_phase(steps: Plan, phase: Phase) -> Plan:
+    """Leave out what the other half of a run does."""
+    others: dict[Phase, tuple[type, ...]] = {
+        Phase.BRONZE: (Merge, LookUpAgain, Reconcile),
+        Phase.GOLD: (CopyBronze,),
+    }
+    return Plan(tuple(step for step in steps.steps if not isinstance(step, others.get(phase, ()))))
+
+
+def look(door: Door, choice: Choice, gold: Gold) -> Seen:
+    """Look at everything that a plan depends on; reads only."""
+    existing = observe.tables(door.sql, door.places.catalog)
+    state = store.state(door.sql, door.places, bronze_in(existing)) if "ops.lease" in existing else State()
+    _same_catalog(door, state)
+    wanted = sources_of(gold, choice.only)
+    looked = observe.look(door.sql, door.places, [source.name for source in wanted])
+    shapes = {source.name: _shape(source, looked[source.name], existing) for source in wanted}
+    drifts = {source.name: _drifts(shapes[source.name], looked[source.name], state, choice) for source in wanted}
+    readable = [s for s in wanted if looked[s.name].presence is Presence.PRESENT and not _breaks(drifts[s.name])]
+    seen = Seen(existing, state, looked, shapes, drifts)
+    if choice.phase is Phase.GOLD:
+        return seen
+    return _with_news(door, seen, readable, choice)
+
+
+def sources_of(gold: Gold, only: Collection[str] = ()) -> list[Source]:
+    """Return the sources of the tables, each once, by name."""
+    found = {t.source.name: t.source for t in gold if t.source and (not only or t.table in only)}
+    return [found[name] for name in sorted(found)]
+
+
+def bronze_in(existing: Tables) -> list[str]:
+    """The bronze tables that exist."""
+    return [name.removeprefix("bronze.") for name in existing if name.startswith("bronze.")]
+
+
+def _same_catalog(door: Door, state: State) -> None:
+    if state.source_catalog and state.source_catalog != door.places.source_catalog:
+        raise GuardRefused(
+            f"{door.places.catalog} was built from catalog {state.source_catalog}, not {door.places.source_catalog}",
+            code="health-other-source",
+            remedy="give --catalog another gold catalog, or the same --source-catalog",
+        )
+
+
+def _shape(source: Source, found: Looked, existing: Tables) -> Shape:
+    """The source as it is now, with the further columns that bronze has come to have from it."""
+    if found.presence is not Presence.PRESENT:
+        return Shape(source, {})
+    return bronze.with_known_extras(observe.shape(found), existing.get(f"bronze.{source.bronze}", {}))
+
+
+def _drifts(shape: Shape, found: Looked, state: State, choice: Choice) -> tuple[Drift, ...]:
+    if found.presence is not Presence.PRESENT:
+        return ()
+    drifts = bronze.drifts(shape.source, shape.live, state.schemas.get(shape.source.name))
+    if shape.source.name in choice.accept:
+        return tuple(replace(drift, accepted=True) for drift in drifts)
+    return drifts
+
+
+def _breaks(drifts: Collection[Drift]) -> bool:
+    return any(drift.fails for drift in drifts)
+
+
+def _with_news(door: Door, seen: Seen, readable: list[Source], choice: Choice) -> Seen:
+    copied = [source for source in readable if f"bronze.{source.bronze}" in seen.existing]
+    newest = {} if choice.full else observe.newest(door.sql, door.places, copied, door.at)
+    since = {s.name: newest[s.name] - bronze.overlap(s) for s in copied if s.name in newest}
+    held = {source.name for source in copied}
+    fresh: dict[str, int] = {}
+    for source in readable:
+        if source.name in held:
+            fresh[source.name] = observe.fresh(door.sql, door.places, seen.shapes[source.name], since.get(source.name))
+        else:
+            fresh[source.name] = observe.rows(door.sql, door.places, source)
+    return replace(seen, fresh=fresh, since=since)
+
+
+def news(seen: Seen) -> list[Looked]:
+    """The sources that are otherwise than last remembered; one whose drift stops it is remembered as it was."""
+    return [
+        replace(found, leaves=_leaves(seen, name, found))
+        for name, found in seen.looked.items()
+        if not _breaks(seen.drifts.get(name, ()))
+        and dict(_leaves(seen, name, found)) != dict(seen.state.schemas.get(name, {}))
+    ]
+
+
+def _leaves(seen: Seen, name: str, found: Looked) -> Mapping[str, str]:
+    return seen.shapes[name].live if found.presence is Presence.PRESENT else {}

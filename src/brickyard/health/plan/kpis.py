@@ -1,0 +1,143 @@
+"""KPIs as SQL: names and window of a contract's query filled in, what it rests on, and the judgement of its rows. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from brickyard.health.model.kpi import KpiContract, Status
+from brickyard.health.plan.checks import tables_in
+from brickyard.health.plan.text import Places
+
+_PARAMETER = re.compile(r"(?<![:\w]):(from_time|to_time|from|to|at)\b")
+MADE = "made."  # relations that are written for a query, not stored
+_WORST = (Status.CRITICAL, Status.WARN, Status.OK)
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Whole UTC days from `since` to before `until`, looked at from `at` (UTC)."""
+
+    since: date
+    until: date
+    at: datetime
+
+    @classmethod
+    def of(cls, contract: KpiContract, at: datetime, since: date | None, until: date | None) -> Window:
+        """Return the window that is asked for; by default the contract's number of days that ended with yesterday."""
+        end = until or at.date()
+        return cls(since or end - timedelta(days=contract.window_days), end, at)
+
+    @property
+    def literals(self) -> Mapping[str, str]:
+        """The window's ends as SQL."""
+        return {
+            "from": f"date'{self.since}'",
+            "to": f"date'{self.until}'",
+            "from_time": f"timestamp'{self.since} 00:00:00Z'",
+            "to_time": f"timestamp'{self.until} 00:00:00Z'",
+            "at": f"timestamp'{self.at:%Y-%m-%d %H:%M:%S}Z'",
+        }
+
+
+def rolling(days: int) -> Mapping[str, str]:
+    """Return the ends of a window that moves with the day on which the SQL runs (in a session whose zone is UTC)."""
+    return {
+        "from": f"date_sub(current_date(), {days})",
+        "to": "current_date()",
+        "from_time": f"cast(date_sub(current_date(), {days}) as timestamp)",
+        "to_time": "cast(current_date() as timestamp)",
+        "at": "current_timestamp()",
+    }
+
+
+def filled(sql: str, places: Places, ends: Mapping[str, str], made: Mapping[str, str] | None = None) -> str:
+    """Put names of tables in the place of `{schema.table}`, and the window's ends in the place of their parameters."""
+    for name in tables_in(sql):
+        relation = (made or {})[name] if name.startswith(MADE) else places.gold(name)
+        sql = sql.replace("{" + name + "}", relation)
+    return _PARAMETER.sub(lambda found: ends[found.group(1)], sql).strip()
+
+
+def query(contract: KpiContract, places: Places, ends: Mapping[str, str], made: Mapping[str, str] | None = None) -> str:
+    """Write the query of a computed KPI."""
+    return filled(contract.sql or "", places, ends, made)
+
+
+def observed(
+    contract: KpiContract, places: Places, ends: Mapping[str, str], made: Mapping[str, str] | None = None
+) -> str:
+    """Ask how many observations a computed KPI rests on."""
+    evidence = contract.evidence
+    assert evidence is not None
+    return filled(f"SELECT count({evidence.count}) AS found FROM {evidence.of}", places, ends, made)
+
+
+def breaches(contract: KpiContract, sql: str, level: Status) -> str:
+    """Write the query of an alert over the KPI's query: the rows at that level or worse."""
+    limits = contract.limits
+    assert limits is not None
+    limit = limits.critical if level is Status.CRITICAL else limits.warn
+    return f"SELECT * FROM (\n{sql}\n) WHERE {contract.judged} {'>=' if limits.worse == 'above' else '<'} {limit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A status and why."""
+
+    status: Status
+    reason: str
+
+
+def judged(contract: KpiContract, rows: Sequence[Row]) -> tuple[dict[str, Any], ...]:
+    """Return the rows, each with its status; one whose judged column is NULL is NOT_ASSESSED."""
+    return tuple({**row, "status": _row(contract, row)} for row in rows)
+
+
+def _row(contract: KpiContract, row: Row) -> Status:
+    value = row[contract.judged]
+    if contract.limits:
+        return contract.limits.status(value)
+    return Status.NOT_ASSESSED if value is None else Status.OK
+
+
+def verdict(contract: KpiContract, found: int, rows: Sequence[Row]) -> Verdict:
+    """Judge a KPI by what it rests on and its judged rows: the worst status that any row has, and how many have it.
+
+    Too few observations, or not one row with a value, is NOT_ASSESSED; no row at all over enough observations is OK.
+    """
+    evidence = contract.evidence
+    if evidence and found < evidence.least:
+        told = f"{found} {evidence.what} in the window, at least {evidence.least} are needed"
+        return Verdict(Status.NOT_ASSESSED, f"{told}. {contract.not_assessed}")
+    if not rows:
+        return Verdict(Status.OK, f"nothing found in {found} {evidence.what if evidence else 'rows'}")
+    counts = {status: sum(row["status"] is status for row in rows) for status in Status}
+    worst = next((status for status in _WORST if counts[status]), Status.NOT_ASSESSED)
+    if worst is Status.NOT_ASSESSED:
+        return Verdict(worst, f"no row has a value of {contract.judged}. {contract.not_assessed}")
+    return Verdict(worst, _told(contract, worst, counts, len(rows)))
+
+
+def _told(contract: KpiContract, worst: Status, counts: Mapping[Status, int], rows: int) -> str:
+    unknown = counts[Status.NOT_ASSESSED]
+    parts = (
+        [f"{counts[worst]} of {rows} rows are {worst}"] if contract.limits else [f"{rows - unknown} rows, no limits"]
+    )
+    if unknown:
+        parts.append(f"{unknown} are not assessed")
+    return "; ".join(parts)
+
+
+def needed(contracts: Iterable[KpiContract]) -> frozenset[str]:
+    """Name the tables that KPIs read."""
+    return frozenset(table for contract in contracts for table in contract.needs)
+
+
+def made(contract: KpiContract, places: Places, tables: Iterable[str]) -> Mapping[str, str]:
+    """Write the relations of a contract that are not stored; *tables* says what stands in the gold catalog."""
+    return {}
