@@ -12,12 +12,15 @@ from databricks.sdk.service import jobs
 from databricks.sdk.service.pipelines import NotebookLibrary, PipelineLibrary
 from databricks.sdk.service.sql import CreateWarehouseRequestWarehouseType
 from databricks.sdk.service.workspace import Language
+from hypothesis import given
+from hypothesis import strategies as st
 
 from brickyard.local.api.documents import Documents
 from brickyard.local.api.scim import user_id
 from brickyard.local.runs.model import Attempt, Job, Life, Outcome, Run, RunEnded, RunType, TaskKind, TaskSpec, Trigger
 from brickyard.local.system.jobs import Starters, attempt_rows, begun, job_row, run_rows
-from brickyard.local.system.timeline import Period, full_hour
+from brickyard.local.system.record import Recorder
+from brickyard.local.system.timeline import Period, full_hour, timeline_rows
 
 OWNER = "owner@local"
 ME = user_id(OWNER)
@@ -71,7 +74,7 @@ def test_every_change_of_a_job_is_a_version_and_only_changed_tasks_get_one(obser
         "tags": [("team", "x")],
         "timeout_seconds": 60,
         "trigger": {**dict.fromkeys(kinds), "schedule": trigger},
-        "trigger_type": "SCHEDULE",
+        "trigger_type": "CRON",
         "paused": True,
         "change_time": created,
         "delete_time": None,
@@ -397,3 +400,21 @@ def test_the_hours_of_what_still_runs_are_told_while_it_runs(observed, tmp_path)
         (hours[2] + 7 - begun) // 1000,
     )
     observed.client.jobs.cancel_run(run.run_id)
+
+
+moments = st.integers(0, 10 * HOUR)
+
+
+@given(begun=moments, lasted=moments, ticks=st.lists(moments, max_size=6))
+def test_a_run_has_the_same_slices_whenever_its_hours_are_looked_at(tmp_path_factory, begun, lasted, ticks):
+    ended = begun + lasted
+    recorder = Recorder(None, Documents(tmp_path_factory.mktemp("told") / "told.json"), None, None)
+    periods = [recorder._hours(7, begun, full_hour(tick)) for tick in sorted(ticks) if begun <= tick <= ended]
+    periods.append(recorder._last(7, begun, ended))
+    rows = [row for period in periods if period for row in timeline_rows(period, {}, {"result_state": "SUCCEEDED"})]
+    whole = list(timeline_rows(Period(begun, ended), {}, {"result_state": "SUCCEEDED"}))
+    if lasted and ended == full_hour(ended) and len(rows) > len(whole):  # told to the end before it ended there
+        assert rows[-1] == {"period_start_time": at(ended), "period_end_time": at(ended), "result_state": "SUCCEEDED"}
+        rows, whole = rows[:-1], [{k: v for k, v in row.items() if k != "result_state"} for row in whole]
+    assert rows == whole
+    assert recorder.told.items() == []

@@ -34,6 +34,13 @@ _CODES: Mapping[Outcome, tuple[str, str]] = {
 }
 _DRIVER = "DRIVER_ERROR"  # the process itself was lost: an ERROR, not a task that FAILED
 _TYPES = {_DRIVER: "CLOUD_FAILURE"}
+_KINDS = {
+    "schedule": "CRON",
+    "continuous": "CONTINUOUS",
+    "file_arrival": "FILE_ARRIVAL",
+    "periodic": "PERIODIC",
+    "table_update": "TABLE",
+}
 _TRIGGERS = {Trigger.ONE_TIME: "ONETIME", Trigger.PERIODIC: "CRON"}
 _FILES = ("url", "min_time_between_triggers_seconds", "wait_after_last_change_seconds")
 _UPDATES = ("table_names", "min_time_between_triggers_seconds", "wait_after_last_change_seconds", "condition")
@@ -80,7 +87,7 @@ def _trigger(settings: JsonObject) -> Row:
     if not found:
         return {"trigger": None, "trigger_type": None, "paused": None}
     ((kind, body),) = found.items()
-    return {"trigger": {kind: _TRIGGER_FIELDS[kind](body)}, "trigger_type": kind.upper(), "paused": paused[0]}
+    return {"trigger": {kind: _TRIGGER_FIELDS[kind](body)}, "trigger_type": _KINDS[kind], "paused": paused[0]}
 
 
 def _triggers(settings: JsonObject) -> Iterator[tuple[str, JsonObject]]:
