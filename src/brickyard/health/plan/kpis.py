@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from brickyard.health.model.kpi import KpiContract, Status
+from brickyard.health.model.source import Capture, Source
 from brickyard.health.plan.checks import tables_in
-from brickyard.health.plan.text import Places
+from brickyard.health.plan.compile import compile_all
+from brickyard.health.plan.text import Places, text
+from brickyard.kernel import quartz
+from brickyard.kernel.errors import SpecInvalid
+from brickyard.kernel.names import quote
 
 _PARAMETER = re.compile(r"(?<![:\w]):(from_time|to_time|from|to|at)\b")
 MADE = "made."  # relations that are written for a query, not stored
@@ -138,6 +144,87 @@ def needed(contracts: Iterable[KpiContract]) -> frozenset[str]:
     return frozenset(table for contract in contracts for table in contract.needs)
 
 
-def made(contract: KpiContract, places: Places, tables: Iterable[str]) -> Mapping[str, str]:
-    """Write the relations of a contract that are not stored; *tables* says what stands in the gold catalog."""
-    return {}
+# ── relations that are written for a query ───────────────────────────────────────────────────────────────────────────
+
+SOURCES, SLOTS = "made.sources", "made.slots"
+_MOST_A_DAY = 1440  # a schedule that fires more often than every minute is not followed
+
+
+def needs_slots(contract: KpiContract) -> bool:
+    """Whether a KPI asks when jobs should have run, which `scheduled` must be asked for first."""
+    return "{" + SLOTS + "}" in (contract.sql or "")
+
+
+def made(places: Places, tables: Iterable[str], scheduled_jobs: Sequence[Row], window: Window) -> Mapping[str, str]:
+    """Write the relations that are not stored; *tables* says what stands in the gold catalog.
+
+    `made.sources`: source, retention_days, newest time that bronze holds. `made.slots`: workspace_id, job_id, slot (when
+    the job's schedule fires; NULL for a schedule that cannot be read).
+    """
+    return {SOURCES: sources_seen(places, tables), SLOTS: slots(scheduled_jobs, window)}
+
+
+def sources_seen(places: Places, tables: Iterable[str]) -> str:
+    """Write every described source that gold reads, with its retention and the newest time that bronze holds of it."""
+    there = frozenset(tables)
+    read = sorted({table.source.name: table.source for table in compile_all() if table.source}.items())
+    return "(" + " UNION ALL ".join(_seen(source, places, there) for _, source in read) + ")"
+
+
+def _seen(source: Source, places: Places, there: frozenset[str]) -> str:
+    kept = "cast(NULL as int)" if source.retention is None else str(source.retention)
+    head = f"SELECT {text(source.name)} AS source, {kept} AS retention_days"
+    if f"bronze.{source.bronze}" not in there:
+        return f"{head}, cast(NULL as timestamp) AS newest"
+    append = source.capture is Capture.APPEND and source.watermark
+    column = f"cast({quote(source.watermark or '')} as timestamp)" if append else "_snapshot_at"
+    return f"{head}, max({column}) AS newest FROM {places.bronze(source.bronze)} WHERE {column} <= :at"
+
+
+def scheduled(places: Places, window: Window) -> str:
+    """Ask for the schedules of jobs that were not paused, each with the time for which it stood."""
+    return filled(
+        "SELECT workspace_id, job_id, trigger_schedule_quartz_cron_expression AS cron,"
+        " trigger_schedule_timezone_id AS zone, valid_from_open AS begins, valid_to AS ends FROM {lakeflow.dim_job}"
+        " WHERE trigger_schedule_quartz_cron_expression IS NOT NULL AND NOT coalesce(paused, false)"
+        " AND valid_from_open < :to_time AND (valid_to IS NULL OR valid_to > :from_time)"
+        " ORDER BY workspace_id, job_id, valid_from_open",
+        places,
+        window.literals,
+    )
+
+
+def slots(jobs: Sequence[Row], window: Window) -> str:
+    """Write when jobs should have run within the window, as a relation of workspace_id, job_id and slot."""
+    told = ", ".join(
+        f"({text(job['workspace_id'])}, {text(job['job_id'])}, {text(','.join(_fires(job, window)))})" for job in jobs
+    )
+    rows = f"VALUES {told}" if told else "SELECT '', '', '' WHERE false"
+    return (
+        "(SELECT workspace_id, job_id, timestamp_seconds(cast(nullif(second, '?') as bigint)) AS slot FROM"
+        f" ({rows}) AS jobs (workspace_id, job_id, seconds) LATERAL VIEW explode(split(seconds, ',')) s AS second"
+        " WHERE second <> '')"
+    )
+
+
+def _fires(job: Row, window: Window) -> list[str]:
+    """Return the seconds since 1970 at which a job's schedule fires; `?` alone when it cannot be followed."""
+    first = datetime(window.since.year, window.since.month, window.since.day, tzinfo=UTC)
+    last = first + (window.until - window.since)
+    begin, end = max(first, _utc(job["begins"])), min(last, _utc(job["ends"]) if job["ends"] else last)
+    try:
+        schedule, zone = quartz.parse(job["cron"]), ZoneInfo(job["zone"] or "UTC")
+    except (SpecInvalid, ZoneInfoNotFoundError, ValueError):
+        return ["?"]
+    found: list[str] = []
+    at = schedule.next_after((begin - timedelta(seconds=1)).astimezone(zone))
+    while at is not None and at < end:
+        found.append(str(int(at.timestamp())))
+        if len(found) > _MOST_A_DAY * (window.until - window.since).days:
+            return ["?"]
+        at = schedule.next_after(at)
+    return found
+
+
+def _utc(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
