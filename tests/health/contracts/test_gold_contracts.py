@@ -215,3 +215,11 @@ def test_no_decimal_of_a_source_is_narrower_in_gold_without_a_guard(table: GoldT
     ]
     guarded = [column.name for column in table.columns if column.narrow]
     assert sorted(set(narrowed)) == sorted(guarded)
+
+
+@pytest.mark.parametrize("table", ALL, ids=lambda table: table.table)
+def test_what_a_table_is_clustered_by_stands_among_the_columns_that_have_statistics(table: GoldTable) -> None:
+    first = [column.name for column in table.columns[:32]]
+    clustered = [table.contract.prune, *table.key] if table.contract.prune else table.key
+    # Every table has its key well in front, except a history, whose versions are dated after its own columns.
+    assert [name for name in clustered[:2] if name not in first] == []
