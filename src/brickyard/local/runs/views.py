@@ -89,11 +89,7 @@ def run_view(
         "job_run_id": run.run_id,
         "start_time": run.created,
         "end_time": run.ended or 0,
-        "run_duration": (run.ended or run.created) - run.created,
-        "setup_duration": 0,
-        "execution_duration": 0,
-        "cleanup_duration": 0,
-        **({"queue_duration": run.started - run.created} if run.started and _queued(run) else {}),
+        **_durations(run),
         **_states(run.life, run.outcome, run.message, "", waiting=run),
         **_overriding(run),
         **_job_parameters(run),
@@ -274,6 +270,13 @@ def _states(
         state["queue_reason"] = reason
         status["queue_details"] = {"code": "MAX_CONCURRENT_RUNS_REACHED", "message": reason}
     return {"state": state, "status": status}
+
+
+def _durations(run: Run) -> JsonObject:
+    """The times of a run in ms; its tasks tell theirs in parts."""
+    waited = {"queue_duration": run.started - run.created} if run.started and _queued(run) else {}
+    parts = dict.fromkeys(("setup_duration", "execution_duration", "cleanup_duration"), 0)
+    return {"run_duration": (run.ended or run.created) - run.created, **parts, **waited}
 
 
 def _overriding(run: Run) -> JsonObject:
