@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from brickyard.health.cli import looking, money, running, seeding
+from brickyard.health.cli import kpis, looking, making, money, running, seeding
 
 app = typer.Typer(help="Build the gold layer over the system tables, and tell what it says.", no_args_is_help=True)
 
@@ -16,6 +16,9 @@ for name, command in (
     ("status", looking.status),
     ("check", looking.check),
     ("explain", looking.explain),
+    ("kpi", kpis.kpi),
+    ("report", making.report),
+    ("job", making.job),
     ("invoice", money.invoice),
     ("discounts", money.discounts),
     ("export", money.export),

@@ -49,7 +49,7 @@ def keep(
     sources = sorted({table.source.bronze for table in gold if table.source})
     wanted = [(f"bronze/{name}", door.places.bronze(name)) for name in sources]
     wanted += [(f"gold/{table.table}", door.places.gold(table.table)) for table in gold]
-    told = truth(account, until, daily(account, until))
+    told = truth(account, until, states=daily(account, until))
     total, rows = len(wanted) + len(told.tables()), {}
     for at, (name, table) in enumerate(wanted):
         on_step(Step("keep", at, total, name))
