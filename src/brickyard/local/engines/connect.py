@@ -256,11 +256,15 @@ def _without_traces(message: str) -> str:
 
 def _rows(frame: Any) -> pa.Table:
     """The rows of a query; as `toArrow`, which refuses a NULL struct whose fields the engine calls not null."""
+    import pyarrow as pa
     from pyspark.sql.pandas.types import to_arrow_schema
 
     schema = to_arrow_schema(frame.schema, error_on_duplicated_field_names_in_struct=True, timezone="UTC")
     table, _ = frame._to_table()
-    return table.cast(nullable(schema))
+    try:
+        return table.cast(nullable(schema))
+    except pa.ArrowInvalid:  # the engine announced a narrower type than that of the rows it sent
+        return table.cast(nullable(table.schema))
 
 
 def nullable(schema: pa.Schema) -> pa.Schema:

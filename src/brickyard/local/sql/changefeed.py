@@ -112,7 +112,13 @@ def changes(table: Table, arguments: Sequence[str]) -> pa.Table:
     if not bounds:
         raise SqlError("WRONG_NUM_ARGS", "table_changes needs a start version or timestamp.", "42605")
     reader = DeltaTable(path).load_cdf(bounds[0], bounds[1] if len(bounds) > 1 else None)
-    return pa.table(reader)
+    return _signed(pa.table(reader))
+
+
+def _signed(rows: pa.Table) -> pa.Table:
+    """The rows with signed versions: SQL has no unsigned integers."""
+    fields = [f.with_type(pa.int64()) if pa.types.is_unsigned_integer(f.type) else f for f in rows.schema]
+    return rows.cast(pa.schema(fields))
 
 
 # --- MERGE by delta-rs ----------------------------------------------------------------------------------------------

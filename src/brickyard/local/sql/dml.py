@@ -36,7 +36,7 @@ def insert(call: Call) -> Result:
     with call.shop.ledger.lock(target.path):
         before = target.snapshot()
         static = _static_partition(call, before)
-        rows = call.query(_positional(call, before, static))
+        rows = _source_rows(call, before, static)
         check_constraints(call, before, rows)
         _write_rows(call, target, before, static, rows)
     return call.counts(num_affected_rows=rows.num_rows, num_inserted_rows=rows.num_rows)
@@ -99,6 +99,16 @@ def _static_partition(call: Call, before: Snapshot) -> dict[str, str | None]:
             raise SqlError("NON_PARTITION_COLUMN", f"PARTITION clause cannot contain the column `{column}`.", "42000")
         found[column] = None if value.upper() == "NULL" else value.strip("'\"")
     return found
+
+
+def _source_rows(call: Call, before: Snapshot, static: dict[str, str | None]) -> pa.Table:
+    try:
+        return call.query(_positional(call, before, static))
+    except SqlError as error:
+        if error.error_class != "ASSIGNMENT_ARITY_MISMATCH":
+            raise
+        message = "The query has another number of columns than the target."
+        raise SqlError("INSERT_COLUMN_ARITY_MISMATCH", message, "21S01") from error
 
 
 def _positional(call: Call, before: Snapshot, static: dict[str, str | None]) -> str:
@@ -169,11 +179,11 @@ def change_rows(call: Call) -> Result:
     call.uses.target = target.use
     with call.shop.ledger.lock(target.path):
         before = target.snapshot()
-        if call.shop.engine.whole_spark:
-            return _by_engine(call, target)
-        if before.has_change_feed or (call.verb != "MERGE" and _has_subquery(call)):
+        whole_spark = call.shop.engine.whole_spark
+        feeds = before.has_change_feed and not whole_spark
+        if feeds or (call.verb != "MERGE" and _has_subquery(call)):
             return changefeed.change(call, target, before)
-        if tree := bounded.bounded(call, before):
+        if not whole_spark and (tree := bounded.bounded(call, before)):
             rows = changefeed.source_of(call)
             if bounded.is_small(rows.num_rows):
                 return changefeed.merge_rows(call, target, tree, rows)
