@@ -19,9 +19,9 @@ from brickyard.health.apply import Work
 from brickyard.health.flow import looking
 from brickyard.health.flow.terms import Door
 from brickyard.health.model import source as sources
-from brickyard.health.model.source import Capture
+from brickyard.health.model.source import Capture, Source
 from brickyard.health.model.state import Now
-from brickyard.health.plan import Seen, bronze, plan, text
+from brickyard.health.plan import Seen, plan, text
 from brickyard.health.plan.bronze import Shape
 from brickyard.health.plan.compile import Gold, compile_all
 from brickyard.health.plan.text import Places, names, quote
@@ -78,6 +78,18 @@ def land(client: WorkspaceClient, account: Account, gold: Gold) -> None:
         path = f"/Volumes/{LANDING}/files/files/{name}.parquet"
         client.files.upload(path, data, overwrite=True)
         sql(f"INSERT INTO {LANDING}.{name} BY NAME SELECT * FROM parquet.`{path}`")
+        sql(f"CREATE TABLE {flat(source)} AS {flattened(source)}")
+
+
+def flat(source: Source) -> str:
+    """The table of a source's landed rows as bronze keeps rows: a column for each leaf, and the hash."""
+    return f"{LANDING}.files.{source.bronze}"
+
+
+def flattened(source: Source) -> str:
+    leaves = ", ".join(f"{text.leaf_of(leaf.path)} AS {quote(leaf.column)}" for leaf in source.leaves)
+    inner = f"SELECT {leaves}, _arrived_at FROM {LANDING}.{source.name}"
+    return f"SELECT *, {text.hash_of_row(source.leaves)} AS _row_hash FROM ({inner})"
 
 
 def arrivals(account: Account, name: str) -> pa.Table:
@@ -125,21 +137,17 @@ class Stand:
         for source in {table.source.name: table.source for table in self.gold if table.source}.values():
             if wanted and source.name not in wanted:
                 continue
-            shape = Shape(source, bronze.live_leaves(source.columns))
-            rows = " UNION ALL ".join(f"SELECT * FROM ({self._landed(shape)}) WHERE {c}" for c in conditions)
             leaves = names([leaf.column for leaf in source.leaves])
             dated = source.capture is Capture.SNAPSHOT
             target = f"{self.places.bronze(source.bronze)} ({leaves}, _row_hash, _batch, _copied_at{', _snapshot_at' if dated else ''})"
             values = f"{leaves}, _row_hash, cast({self.run} as bigint), {text_of(AT)}{', _arrived_at' if dated else ''}"
-            found = self.sql(f"INSERT INTO {target} SELECT {values} FROM ({rows})")[0]["num_inserted_rows"]
+            found = 0
+            for condition in conditions:
+                rows = f"SELECT {values} FROM {flat(source)} WHERE {condition}"
+                found += int(self.sql(f"INSERT INTO {target} {rows}")[0]["num_inserted_rows"])
             if found:
                 store.copied(self.sql, self.places, source.bronze, source.name, found, now, 0.0)
         store.end(self.sql, self.places, now, "SUCCEEDED", AT)
-
-    def _landed(self, shape: Shape) -> str:
-        leaves = ", ".join(f"{text.leaf_of(leaf.path)} AS {quote(leaf.column)}" for leaf in shape.source.leaves)
-        inner = f"SELECT {leaves}, _arrived_at FROM {self.places.source(shape.source.name)}"
-        return f"SELECT *, {text.hash_of_row(shape.source.leaves)} AS _row_hash FROM ({inner})"
 
     def refresh(self) -> None:
         """Bring gold up to date with bronze, as a run does after its copies."""

@@ -66,18 +66,33 @@ def shuffled(stand: Stand, parts: int) -> None:
 
 def test_batches_in_order_make_what_one_batch_makes(client: Any, whole: Stand) -> None:
     stand = Stand(Engine(client), "daily", some(*FEW)).make()
-    daily(stand, 60, 4)
+    daily(stand, 60, 3)
     assert stand.digests() == whole.digests()
 
 
 def test_shuffled_batches_with_duplicates_make_what_one_batch_makes(client: Any, whole: Stand) -> None:
     stand = Stand(Engine(client), "shuffled", some(*FEW)).make()
-    shuffled(stand, 4)
+    shuffled(stand, 3)
     assert stand.digests() == whole.digests()
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("table", ["fact_usage", "dim_workspace", "fact_job_run"])
+def full(*values: str) -> Any:
+    return pytest.param(*values, marks=pytest.mark.full)
+
+
+@pytest.mark.parametrize(
+    ("table", "when"),
+    [
+        ("fact_usage", "after"),
+        ("fact_job_run", "before"),
+        *(
+            full(table, when)
+            for table in ("dim_workspace", "fact_list_prices", "dim_sku")
+            for when in ("before", "after")
+        ),
+        *(full(table, when) for table, when in (("fact_usage", "before"), ("fact_job_run", "after"))),
+    ],
+)
 def test_a_process_killed_at_a_commit_loses_and_doubles_nothing(
     client: Any, whole: Stand, table: str, when: str
 ) -> None:
@@ -91,3 +106,58 @@ def test_a_process_killed_at_a_commit_loses_and_doubles_nothing(
     stand.sql.seen.clear()
     stand.refresh()
     assert [sql for sql in stand.sql.seen if not sql.startswith("SELECT")] == []
+
+
+# --- every table, day by day ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with LocalWorkspace(Path(tmp_path_factory.mktemp("everything"))) as workspace:
+        client = workspace.client()
+        land(client, synthetic.generate(scale=0.02), some())
+        yield client
+
+
+@pytest.fixture(scope="module")
+def all_at_once(everything: Any) -> Stand:
+    stand = Stand(Engine(everything), "whole", some()).make()
+    stand.deliver(["true"])
+    stand.refresh()
+    return stand
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+def test_sixty_daily_batches_of_every_table_make_what_one_batch_makes(everything: Any, all_at_once: Stand) -> None:
+    stand = Stand(Engine(everything), "daily", some()).make()
+    daily(stand, 60, 60)
+    assert stand.digests() == all_at_once.digests()
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+def test_shuffled_batches_of_every_table_make_what_one_batch_makes(everything: Any, all_at_once: Stand) -> None:
+    stand = Stand(Engine(everything), "shuffled", some()).make()
+    shuffled(stand, 10)
+    assert stand.digests() == all_at_once.digests()
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+def test_a_process_killed_around_every_commit_of_every_table_loses_and_doubles_nothing(
+    everything: Any, all_at_once: Stand
+) -> None:
+    stand = Stand(Engine(everything), "killed", some()).make()
+    stand.deliver(["true"])
+    for table in stand.gold:
+        for when in ("before", "after"):
+            struck = f"`{table.contract.name}` t USING"
+            try:
+                with_death(
+                    stand, lambda sql, w=when, s=struck: w if sql.startswith("MERGE") and s in sql else None
+                ).refresh()
+            except Killed:
+                continue
+    stand.refresh()
+    assert stand.digests() == all_at_once.digests()
