@@ -211,7 +211,7 @@ def build(place: Place, stack: ExitStack) -> Parts:
         lambda event: recorder.warehouse_events(default_warehouse, event),
     )
     stack.callback(sql.close)
-    unity_ = Unity(store, lambda statement, principal: _run_sql(sql(), statement, principal), workspace_id, sql)
+    unity_ = Unity(store, lambda text, who: _run_sql(sql(), text, who, within_request=True), workspace_id, sql)
     sharing = SharingStore(store.database)
     rows = place.folder("settings")
     directory = Directory(tokens, Documents(rows / "identity.json"))
@@ -334,10 +334,11 @@ def _sharing_server(place: Place, sharing: Sharing, sql: LazySql, journal: Journ
     )
 
 
-def _run_sql(service: SqlService, statement: str, principal: Principal) -> Result:
-    from brickyard.local.sql.model import SqlSession
+def _run_sql(service: SqlService, statement: str, principal: Principal, *, within_request: bool = False) -> Result:
+    from brickyard.local.sql.model import Origin, SqlSession
 
-    return service.execute(statement, SqlSession(principal.name, admin=principal.owner), ())
+    origin = Origin(within_request=within_request)
+    return service.execute(statement, SqlSession(principal.name, admin=principal.owner, origin=origin), ())
 
 
 def _known_table(store: CatalogStore, full_name: str) -> Table | None:

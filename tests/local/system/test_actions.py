@@ -141,6 +141,16 @@ def test_what_a_client_did_stands_in_the_table(observed):
     assert token.token_value not in everything
 
 
+def test_a_request_that_is_done_by_sql_is_told_once(observed):
+    observed.sql("CREATE TABLE main.default.once (a INT)")
+    observed.client.tables.delete("main.default.once")
+    rows = [row for row in observed.rows("access.audit") if "once" in str(row["request_params"])]
+    assert [(row["action_name"], dict(row["request_params"])) for row in rows] == [
+        ("createTable", {"statement": "CREATE TABLE main.default.once (a INT)"}),
+        ("deleteTable", {"full_name": "main.default.once"}),
+    ]
+
+
 def test_whoever_acts_is_named_and_a_fault_is_told_as_it_was_answered(observed):
     someone = observed.workspace.client("someone@local")
     observed.workspace.fail_next("secrets.create_scope", 403, "PERMISSION_DENIED")

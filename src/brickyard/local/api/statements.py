@@ -111,7 +111,8 @@ def _order(statements: Statements, call: Call) -> Order:
     session = _session_of(statements, call.principal, body)
     if call.principal.run is not None:
         session.origin = statements.origin(call.principal.run)
-    session.origin = replace(session.origin, **_client(call.headers.get("user-agent", "")))
+    application, driver = _client(call.headers.get("user-agent", ""))
+    session.origin = replace(session.origin, client_application=application, client_driver=driver)
     warehouse_id = field_text(
         body, "warehouse_id", statements.warehouses.default_id if body.get("session_id") else None
     )
@@ -131,12 +132,12 @@ def _order(statements: Statements, call: Call) -> Order:
     )
 
 
-def _client(user_agent: str) -> dict[str, str | None]:
+def _client(user_agent: str) -> tuple[str | None, str | None]:
     """The application and the driver that a user agent names: its first product, and the Databricks library in it."""
     products = [word for word in user_agent.split() if "/" in word]
     known = [product for product in products if not product.startswith("unknown/")]
     driver = next((product for product in products if product.lower().startswith(_DRIVERS)), None)
-    return {"client_application": known[0] if known else None, "client_driver": driver}
+    return (known[0] if known else None), driver
 
 
 def _disposition(body: JsonObject) -> str:

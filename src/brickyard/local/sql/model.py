@@ -31,6 +31,7 @@ class Origin:
     client_driver: str | None = None
     pipeline_id: str | None = None
     update_id: str | None = None
+    within_request: bool = False  # a step of a request that has its own audit row
 
 
 @dataclass(slots=True)

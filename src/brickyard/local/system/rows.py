@@ -211,9 +211,9 @@ _ACTIONS = {
 
 
 def audit_rows(done: Finished) -> Iterator[Row]:
-    """The row of `system.access.audit` for a statement that changes the catalog."""
+    """The row of `system.access.audit` for a statement that changes the catalog and was sent as a statement."""
     action = _ACTIONS.get(done.kind)
-    if action is None:
+    if action is None or done.session.origin.within_request:
         return
     who = done.session.principal
     yield {
