@@ -7,20 +7,26 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from itertools import pairwise
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
+from pyarrow.compute import call_function
 
 from brickyard.health.oracle.columns import (
     Columns,
+    Mask,
     computed,
     copied,
     entries,
+    every,
     fits,
     flattened,
+    forward,
+    is_value,
+    known,
     narrowed,
     rounded,
     table,
@@ -31,6 +37,8 @@ from brickyard.health.oracle.versions import newest
 
 _PRICE = pa.decimal128(18, 10)
 _COST = pa.decimal128(38, 19)
+_COST_UNIT = Decimal("1e-19")
+_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)  # a product has 47 digits at the most
 _PRICE_KEY = ["account_id", "sku_name", "cloud", "currency_code", "usage_unit", "price_start_time"]
 _PRICE_COLUMNS = "account_id price_start_time price_end_time sku_name cloud currency_code usage_unit"
 _CURRENCY = "USD"
@@ -40,11 +48,9 @@ _FREE = "FREE_USAGE"
 def _price_rows(seen: Seen, name: str, narrow: tuple[str, ...]) -> pa.Table:
     """Return the newest row of each price whose interval is not empty and whose amounts gold can hold."""
     rows = seen.rows(name)
-    begins, ends = rows.column("price_start_time").to_pylist(), rows.column("price_end_time").to_pylist()
-    good = [end is None or end > begin for begin, end in zip(begins, ends, strict=True)]
-    for column in narrow:
-        good = [one and other for one, other in zip(good, fits(rows.column(column), 18, 10), strict=True)]
-    return newest(where(rows, good), _PRICE_KEY, [STATE])
+    ends, begins = rows.column("price_end_time"), rows.column("price_start_time")
+    lasting = call_function("greater", [ends, begins]).fill_null(True)
+    return newest(where(rows, lasting, *(fits(rows.column(name), 18, 10) for name in narrow)), _PRICE_KEY, [STATE])
 
 
 def fact_list_prices(seen: Seen) -> pa.Table:
@@ -128,16 +134,7 @@ def cost(quantity: Decimal | None, price: Decimal | None) -> Decimal | None:
     """Multiply exactly and round once, half away from zero, to 19 decimals."""
     if quantity is None or price is None:
         return None
-    product = _whole(quantity, 18) * _whole(price, 10)  # in units of 1e-28
-    units, rest = divmod(abs(product), 10**9)
-    units += rest * 2 >= 10**9
-    return Decimal((int(product < 0), tuple(map(int, str(units))), -19))
-
-
-def _whole(value: Decimal, scale: int) -> int:
-    sign, digits, exponent = value.as_tuple()
-    found = int("".join(map(str, digits))) * 10 ** (scale + int(exponent))
-    return -found if sign else found
+    return _EXACT.quantize(_EXACT.multiply(quantity, price), _COST_UNIT)
 
 
 def _amounts(sku: str | None, quantity: Decimal | None, listed: _Price | None, agreed: _Price | None) -> _Amounts:
@@ -160,18 +157,14 @@ def _basis(account: Decimal | None, listed: _Price | None, *, free: bool) -> str
 _USAGE_KEY = ["record_id", "record_type", "ingestion_date", "usage_quantity"]
 
 
-def _good_usage(rows: pa.Table) -> list[bool]:
+def _good_usage(rows: pa.Table) -> Mask:
     """Tell the rows that a bill can hold: a type, an amount that fits, a retraction that takes back, time forward."""
-    columns = ("record_type", "usage_quantity", "usage_start_time", "usage_end_time")
-    values = (rows.column(name).to_pylist() for name in columns)
-    fitting = fits(rows.column("usage_quantity"), 28, 18)
-    return [
-        fit
-        and kind is not None
-        and not (kind == "RETRACTION" and quantity is not None and quantity > 0)
-        and not (begin is not None and end is not None and end < begin)
-        for fit, (kind, quantity, begin, end) in zip(fitting, zip(*values, strict=True), strict=True)
-    ]
+    quantity = rows.column("usage_quantity")
+    adds = call_function("greater", [quantity, pa.scalar(Decimal(0), quantity.type)])
+    wrong = call_function("and_kleene", [is_value(rows.column("record_type"), "RETRACTION"), adds]).fill_null(False)
+    right = call_function("invert", [wrong])
+    typed = known(rows, ["record_type"])
+    return every(rows, right, typed, fits(quantity, 28, 18), forward(rows, "usage_start_time", "usage_end_time"))
 
 
 def fact_usage(seen: Seen) -> pa.Table:

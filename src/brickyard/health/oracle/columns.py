@@ -12,6 +12,7 @@ from pyarrow.compute import call_function
 from brickyard.health.oracle.text import canonical
 
 Columns = dict[str, pa.Array | pa.ChunkedArray]
+Mask = pa.Array | pa.ChunkedArray
 
 
 def copied(rows: pa.Table, names: str) -> Columns:
@@ -40,11 +41,12 @@ def entries(values: pa.Array | pa.ChunkedArray) -> pa.Array:
     return call_function("list_value_length", [array]).fill_null(0).cast(pa.int32())
 
 
-def fits(values: pa.Array | pa.ChunkedArray, precision: int, scale: int) -> list[bool]:
+def fits(values: pa.Array | pa.ChunkedArray, precision: int, scale: int) -> Mask:
     """Tell which decimals a narrower decimal holds exactly; null fits."""
     most = Decimal(10) ** (precision - scale)
     unit = Decimal(1).scaleb(-scale)
-    return [value is None or (abs(value) < most and value == value.quantize(unit)) for value in values.to_pylist()]
+    told = (value is None or (abs(value) < most and value == value.quantize(unit)) for value in values.to_pylist())
+    return pa.array(told, pa.bool_())
 
 
 def rounded(value: Decimal | None, precision: int, scale: int) -> Decimal | None:
@@ -60,9 +62,32 @@ def narrowed(values: pa.Array | pa.ChunkedArray, precision: int, scale: int) -> 
     return pa.array(values.to_pylist(), pa.decimal128(precision, scale))
 
 
-def where(rows: pa.Table, good: Iterable[bool]) -> pa.Table:
-    """Return the rows that are good."""
-    return rows.filter(pa.array(good, pa.bool_()))
+def known(rows: pa.Table, names: Iterable[str]) -> Mask:
+    """Tell the rows that have a value in every one of these columns."""
+    return every(rows, *(rows.column(name).is_valid() for name in names))
+
+
+def forward(rows: pa.Table, begin: str, end: str) -> Mask:
+    """Tell the rows that do not end before they begin; nothing is said against a row without either."""
+    return call_function("greater_equal", [rows.column(end), rows.column(begin)]).fill_null(True)
+
+
+def at_least(rows: pa.Table, name: str, least: float) -> Mask:
+    """Tell the rows whose number is not too small; null is not."""
+    return call_function("greater_equal", [rows.column(name), pa.scalar(least, rows.column(name).type)]).fill_null(True)
+
+
+def every(rows: pa.Table, *masks: Mask) -> Mask:
+    """Tell the rows that each mask tells."""
+    found: Mask = pa.repeat(pa.scalar(True), rows.num_rows)
+    for mask in masks:
+        found = call_function("and", [found, mask])
+    return found
+
+
+def where(rows: pa.Table, *masks: Mask) -> pa.Table:
+    """Return the rows that each mask tells."""
+    return rows.filter(every(rows, *masks))
 
 
 def table(*parts: Mapping[str, pa.Array | pa.ChunkedArray]) -> pa.Table:

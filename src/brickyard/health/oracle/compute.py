@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pyarrow as pa
 from pyarrow.compute import call_function
 
-from brickyard.health.oracle.columns import computed, copied, flattened, json_of, table, where
+from brickyard.health.oracle.columns import (
+    computed,
+    copied,
+    flattened,
+    forward,
+    json_of,
+    known,
+    minus,
+    seconds,
+    table,
+    where,
+)  # fmt: skip
 from brickyard.health.oracle.seen import STATE, Seen
 from brickyard.health.oracle.versions import HISTORY, from_changes, newest
 
 _NODE = ["workspace_id", "cluster_id", "instance_id"]
 _MICRO = Decimal("0.000001")
+_HOUR_LONG = 3_600_000_000  # microseconds
 
 
 def dim_cluster(seen: Seen) -> pa.Table:
@@ -47,10 +58,12 @@ def dim_node_type(seen: Seen) -> pa.Table:
 
 def _minutes(seen: Seen) -> pa.Table:
     """Return each minute of a node once; none without a node or begin, none that ends before it begins."""
-    rows = seen.rows("compute.node_timeline")
-    told = zip(*(rows.column(name).to_pylist() for name in [*_NODE, "start_time", "end_time"]), strict=True)
-    good = [None not in whose and (end is None or end >= whose[-1]) for *whose, end in told]
-    found = newest(where(rows, good), [*_NODE, "start_time"], ["end_time"])
+    return seen.kept("minutes", lambda: _good_minutes(seen.rows("compute.node_timeline")))
+
+
+def _good_minutes(rows: pa.Table) -> pa.Table:
+    key = [*_NODE, "start_time"]
+    found = newest(where(rows, known(rows, key), forward(rows, "start_time", "end_time")), key, ["end_time"])
     busy = call_function("add", [found.column("cpu_user_percent"), found.column("cpu_system_percent")])
     return found.append_column("cpu_busy_percent", busy)
 
@@ -100,7 +113,7 @@ _HOUR = {
     "account_id": _Measure(pa.string(), "account_id", _most),
     "node_type": _Measure(pa.string(), "node_type", _most),
     "driver": _Measure(pa.bool_(), "driver", _most),
-    "sample_count": _Measure(pa.int32(), "start_time", len),
+    "sample_count": _Measure(pa.int32(), "instance_id", len),
     "covered_seconds": _Measure(pa.int64(), "_seconds", _total),
     "avg_cpu_percent": _Measure(pa.float64(), "cpu_busy_percent", _mean),
     "max_cpu_percent": _Measure(pa.float64(), "cpu_busy_percent", _most),
@@ -117,23 +130,18 @@ _HOUR = {
 def fact_node_hour(seen: Seen) -> pa.Table:
     """Return the hours of nodes, each from the minutes that began in it; a measure is of the minutes that have it."""
     rows = _minutes(seen)
-    rows = rows.append_column(
-        "_seconds", computed(pa.int64(), _seconds, rows.column("start_time"), rows.column("end_time"))
-    )
+    start = rows.column("start_time")
+    rows = rows.append_column("_seconds", minus(seconds(rows.column("end_time")), seconds(start)))
     hours: dict[tuple[Any, ...], list[int]] = {}
-    begins = (at.replace(minute=0, second=0, microsecond=0) for at in rows.column("start_time").to_pylist())
+    begins = (at - at % _HOUR_LONG for at in start.cast(pa.int64()).to_pylist())
     for at, whose in enumerate(zip(*(rows.column(name).to_pylist() for name in _NODE), begins, strict=True)):
         hours.setdefault(whose, []).append(at)
-    kinds = [pa.string()] * len(_NODE) + [pa.timestamp("us", "UTC")]
+    kinds = [pa.string()] * len(_NODE) + [start.type]
     keys = zip([*_NODE, "hour_start"], kinds, zip(*hours, strict=True), strict=True)
     return table(
         {name: pa.array(list(values), kind) for name, kind, values in keys},
         {name: _measured(rows, one, list(hours.values())) for name, one in _HOUR.items()},
     )
-
-
-def _seconds(start: datetime, end: datetime | None) -> int | None:
-    return None if end is None else int(end.timestamp() // 1) - int(start.timestamp() // 1)
 
 
 def _measured(rows: pa.Table, measure: _Measure, groups: list[list[int]]) -> pa.Array:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from brickyard.health.oracle.columns import copied, minus, seconds, table
-from brickyard.health.oracle.events import event_day, events, forward, is_there
+from brickyard.health.oracle.columns import copied, forward, minus, seconds, table
+from brickyard.health.oracle.events import event_day, events, is_there
 from brickyard.health.oracle.seen import Seen
 
 
@@ -24,7 +24,7 @@ def fact_mlflow_runs(seen: Seen) -> pa.Table:
     """Return runs as their newest update tells them."""
     times = ("start_time", "end_time")
     rows = events(
-        seen, "mlflow.runs_latest", ["workspace_id", "run_id"], "update_time", good=forward(*times), read=times
+        seen, "mlflow.runs_latest", ["workspace_id", "run_id"], "update_time", good=lambda rows: forward(rows, *times)
     )
     start, end = (rows.column(name) for name in times)
     return table(

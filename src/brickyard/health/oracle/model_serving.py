@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
 
 import pyarrow as pa
 from pyarrow.compute import call_function
 
-from brickyard.health.oracle.columns import Columns, computed, copied, flattened, json_of, table
+from brickyard.health.oracle.columns import Columns, Mask, at_least, computed, copied, every, flattened, json_of, table
 from brickyard.health.oracle.events import event_day, events, is_failed
 from brickyard.health.oracle.seen import Seen
 from brickyard.health.oracle.versions import HISTORY, from_changes
@@ -32,8 +31,8 @@ def dim_served_entities(seen: Seen) -> pa.Table:
 _TOKENS = ("input_token_count", "output_token_count")
 
 
-def _counted(row: dict[str, Any]) -> bool:
-    return not any(row[name] is not None and row[name] < 0 for name in _TOKENS)
+def _counted(rows: pa.Table) -> Mask:
+    return every(rows, *(at_least(rows, name, 0) for name in _TOKENS))
 
 
 def fact_endpoint_usage(seen: Seen) -> pa.Table:
@@ -46,7 +45,6 @@ def fact_endpoint_usage(seen: Seen) -> pa.Table:
         "request_time",
         needed=needed,
         good=_counted,
-        read=_TOKENS,
     )
     tokens = [rows.column(name) for name in _TOKENS]
     return table(
@@ -58,23 +56,24 @@ def fact_endpoint_usage(seen: Seen) -> pa.Table:
     )
 
 
-def _sampled(row: dict[str, Any]) -> bool:
-    share = row["sampling_fraction"]
-    return share is None or 0 <= share <= 1
+def _sampled(rows: pa.Table) -> Mask:
+    share = rows.column("sampling_fraction")
+    return computed(pa.bool_(), lambda part: part is None or 0 <= part <= 1, share)
 
 
 def fact_payload_logs(seen: Seen) -> pa.Table:
     """Return logged requests by size, hash and status, without their text."""
     needed = ["databricks_request_id"]
     key = [*needed, "served_entity_id"]
-    share = ("sampling_fraction",)
-    rows = events(seen, "serving.payload_logs", key, "request_time", needed=needed, good=_sampled, read=share)
+    rows = events(seen, "serving.payload_logs", key, "request_time", needed=needed, good=_sampled)
     return table(
         copied(rows, "account_id workspace_id databricks_request_id served_entity_id client_request_id requester"),
         copied(rows, "endpoint_table_id request_time request_date status_code execution_duration_ms sampling_fraction"),
         {
             "is_failed": is_failed(rows.column("status_code")),
-            "request_weight": computed(pa.float64(), lambda part: 1 / part if part else None, rows.column(*share)),
+            "request_weight": computed(
+                pa.float64(), lambda part: 1 / part if part else None, rows.column("sampling_fraction")
+            ),
             "logging_error_codes_json": json_of(rows.column("logging_error_codes")),
         },
         _measured(rows, "request"),

@@ -7,7 +7,18 @@ from collections.abc import Callable
 import pyarrow as pa
 from pyarrow.compute import call_function
 
-from brickyard.health.oracle.columns import computed, copied, day, flattened, json_of, table, where
+from brickyard.health.oracle.columns import (
+    at_least,
+    computed,
+    copied,
+    day,
+    flattened,
+    forward,
+    json_of,
+    known,
+    table,
+    where,
+)
 from brickyard.health.oracle.seen import Seen
 from brickyard.health.oracle.versions import HISTORY, from_changes, newest
 
@@ -34,9 +45,8 @@ def dim_warehouse(seen: Seen) -> pa.Table:
 def fact_warehouse_events(seen: Seen) -> pa.Table:
     """Return the events of warehouses; none without a warehouse, time or kind, none of fewer clusters than none."""
     rows = seen.rows("compute.warehouse_events")
-    told = zip(*(rows.column(name).to_pylist() for name in [*_EVENT, "cluster_count"]), strict=True)
-    good = [None not in whose and (clusters is None or clusters >= 0) for *whose, clusters in told]
-    rows = newest(where(rows, good), _EVENT, ["event_time"])
+    good = (known(rows, _EVENT), at_least(rows, "cluster_count", 0))
+    rows = newest(where(rows, *good), _EVENT, ["event_time"])
     return table(
         copied(rows, "account_id workspace_id warehouse_id event_type cluster_count event_time"),
         {"event_date": day(rows.column("event_time"))},
@@ -46,10 +56,8 @@ def fact_warehouse_events(seen: Seen) -> pa.Table:
 def fact_query_history(seen: Seen) -> pa.Table:
     """Return statements as their newest update tells them; none without an id or begin, none that ends before it."""
     rows = seen.rows("query.history")
-    needed = ["workspace_id", "statement_id", "start_time"]
-    told = zip(*(rows.column(name).to_pylist() for name in [*needed, "end_time"]), strict=True)
-    good = [None not in whose and (end is None or end >= whose[-1]) for *whose, end in told]
-    rows = newest(where(rows, good), ["workspace_id", "statement_id"], ["update_time", "end_time"])
+    good = (known(rows, ["workspace_id", "statement_id", "start_time"]), forward(rows, "start_time", "end_time"))
+    rows = newest(where(rows, *good), ["workspace_id", "statement_id"], ["update_time", "end_time"])
     waits = [rows.column(f"waiting_{what}_duration_ms") for what in ("for_compute", "at_capacity")]
     return table(
         copied(rows, "account_id workspace_id statement_id session_id execution_status"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -35,8 +35,13 @@ class Seen:
         Columns are leaves, named by their path joined by two underscores; the dated states of a snapshot carry the
         look that first showed them, and a state that is the same as the one before it is not told again.
         """
+        states = source(name).shape is Shape.SNAPSHOT
+        return self.kept(name, lambda: self._states(name) if states else once(self._arrived(name)))
+
+    def kept(self, name: str, make: Callable[[], pa.Table]) -> pa.Table:
+        """Return what has that name, made when it is first asked for."""
         if name not in self._held:
-            self._held[name] = self._states(name) if source(name).shape is Shape.SNAPSHOT else once(self._arrived(name))
+            self._held[name] = make()
         return self._held[name]
 
     def _arrived(self, name: str) -> pa.Table:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from brickyard.health.oracle.columns import Columns, computed, day, minus, seconds, where
+from brickyard.health.oracle.columns import Columns, computed, day, forward, known, minus, seconds, where
 from brickyard.health.oracle.seen import Seen
 from brickyard.health.oracle.versions import newest
 
@@ -20,11 +20,11 @@ _INSTANT = pa.timestamp("us", "UTC")
 
 def slices(seen: Seen, source: str, run: Sequence[str]) -> pa.Table:
     """Return each slice once, by run and begin; none without these, none that ends before it begins."""
-    rows = seen.rows(source)
-    key = [*run, _START]
-    told = zip(*(rows.column(name).to_pylist() for name in [*key, _END]), strict=True)
-    good = [None not in whose and (end is None or end >= whose[-1]) for *whose, end in told]
-    return newest(where(rows, good), key, [_END])
+    return seen.kept(f"slices of {source}", lambda: _slices(seen.rows(source), [*run, _START]))
+
+
+def _slices(rows: pa.Table, key: list[str]) -> pa.Table:
+    return newest(where(rows, known(rows, key), forward(rows, _START, _END)), key, [_END])
 
 
 def lengths(start: pa.Array | pa.ChunkedArray, end: pa.Array | pa.ChunkedArray) -> Columns:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from brickyard.health.oracle.columns import computed, copied, minus, seconds, table
-from brickyard.health.oracle.events import event_day, events, forward
+from brickyard.health.oracle.columns import computed, copied, forward, minus, seconds, table
+from brickyard.health.oracle.events import event_day, events
 from brickyard.health.oracle.seen import Seen
 
 _SOURCE = "storage.predictive_optimization_operations_history"
@@ -16,7 +16,7 @@ _SOURCE = "storage.predictive_optimization_operations_history"
 def fact_predictive_optimization(seen: Seen) -> pa.Table:
     """Return operations with the usage that the platform estimates."""
     times = ("start_time", "end_time")
-    rows = events(seen, _SOURCE, ["operation_id"], "end_time", good=forward(*times), read=times)
+    rows = events(seen, _SOURCE, ["operation_id"], "end_time", good=lambda rows: forward(rows, *times))
     start, end = (rows.column(name) for name in times)
     return table(
         copied(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -26,15 +26,15 @@ def newest(rows: pa.Table, key: Sequence[str], sequence: Sequence[str]) -> pa.Ta
     parts = list(dict.fromkeys([*key, *sequence]))
     frame = frame_of(rows, parts)
     greatest = frame.sort(list(sequence), nulls_last=False).group_by(key, maintain_order=True).last().select(parts)
-    tied = frame.join(greatest, on=parts, how="semi", nulls_equal=True).group_by(key, maintain_order=True).agg(AT)
-    return rows.take(pa.array([_greatest(rows, at) for at in tied[AT]], pa.int64()))
+    groups = frame.join(greatest, on=parts, how="semi", nulls_equal=True).group_by(key, maintain_order=True)
+    best = groups.agg(pl.col(AT).first().alias("first"), pl.col(AT))
+    tied = best.filter(pl.col(AT).list.len() > 1)
+    chosen = {first: _greatest(rows, at.to_list()) for first, at in zip(tied["first"], tied[AT], strict=True)}
+    return rows.take(pa.array([chosen.get(at, at) for at in best["first"].to_list()], pa.int64()))
 
 
-def _greatest(rows: pa.Table, tied: Iterable[int]) -> int:
-    positions = list(tied)
-    if len(positions) == 1:
-        return positions[0]
-    return max(positions, key=lambda at: fingerprint(leaves_of(rows, at)))
+def _greatest(rows: pa.Table, tied: Sequence[int]) -> int:
+    return max(tied, key=lambda at: fingerprint(leaves_of(rows, at)))
 
 
 def from_changes(rows: pa.Table, key: Sequence[str], changed: str, deleted: str | None) -> pa.Table:
