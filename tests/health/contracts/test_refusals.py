@@ -319,6 +319,16 @@ def test_a_kind_that_needs_what_is_not_said() -> None:
     assert refused(derived) == (Problem("rollup needs `rows`: the SQL that makes its rows", "a.yaml:2"),)
 
 
+def test_rows_that_would_vanish_where_no_quarantine_keeps_them() -> None:
+    told = "a rollup keeps no quarantine, so rows that break it would vanish"
+    faulty = DERIVED.replace("copy: [instance_id, node_type]", "{name: node_type, from: node_type, not_null: true}")
+    rule = "expect:\n  - {name: typed, check: \"node_type <> ''\"}\n"
+    assert refused(with_column("copy: [instance_id]", faulty) + rule) == (
+        Problem(f"node_type: {told}", "a.yaml:10", "leave such rows out in `rows`, or judge them in the fact"),
+        Problem(f"typed: {told}", "a.yaml:13", "say `action: warn`"),
+    )
+
+
 def test_a_prune_column_that_does_not_name_a_day() -> None:
     assert refused(NODES.replace("sequence:", "prune: node_type\nsequence:")) == (
         Problem("node_type is a string; only a date or a timestamp bounds a merge by days", "a.yaml:7"),

@@ -52,6 +52,7 @@ def alone(table: GoldTable) -> Iterator[Fault]:
     yield from _literals(table)
     yield from _decimals(table)
     yield from _groups(table)
+    yield from _kept_out(table)
 
 
 def _names(table: GoldTable) -> Iterator[Fault]:
@@ -271,6 +272,21 @@ def _groups(table: GoldTable) -> Iterator[Fault]:
     for at, name in enumerate(contract.by):
         if name not in have:
             yield Fault(("by", at), f"{name} is no column of the table", nearest(name, have))
+
+
+def _kept_out(table: GoldTable) -> Iterator[Fault]:
+    """Rows that break a rule are kept in quarantine where rows are judged one by one; elsewhere they would vanish."""
+    if table.latest:
+        return
+    told = f"a {table.contract.kind} keeps no quarantine, so rows that break it would vanish"
+    for at, entry in enumerate(table.contract.columns):
+        if isinstance(entry, Column) and (entry.not_null or entry.narrow):
+            yield Fault(
+                ("columns", at), f"{entry.name}: {told}", "leave such rows out in `rows`, or judge them in the fact"
+            )
+    for at, rule in enumerate(table.contract.expect):
+        if rule.action == "quarantine":
+            yield Fault(("expect", at), f"{rule.name}: {told}", "say `action: warn`")
 
 
 def between(contract: Contract, reads: Sequence[Read], tables: Mapping[str, GoldTable]) -> Iterator[Fault]:
