@@ -155,9 +155,7 @@ def java_version(java: str) -> int | None:
 def no_jars(said: str) -> EngineUnavailable:
     """Why Spark could not fetch the jars, from what Ivy printed."""
     if "FAILED DOWNLOADS" in said:
-        broken = ", ".join(
-            sorted(set(re.findall(r"\^ see resolution messages.*?(?=:: )|:: (\S+#\S+;[\w.\-]+)!", said)) - {""})
-        )
+        broken = ", ".join(sorted(set(re.findall(r":: (\S+#\S+;[\w.\-]+)!", said))))
         return EngineUnavailable(
             f"Ivy found descriptions but no jars (FAILED DOWNLOADS: {broken or 'see above'})",
             "a half-filled Maven cache does this: remove those artifacts from ~/.m2/repository and try again,"
