@@ -24,7 +24,7 @@ from brickyard.health.model.steps import (
     Skip,
     Step,
 )  # fmt: skip
-from brickyard.health.plan import bronze, ddl, statements
+from brickyard.health.plan import bronze, ddl, relations, statements
 from brickyard.health.plan.bronze import Shape, Window
 from brickyard.health.plan.compile import Gold
 from brickyard.health.plan.merging import Merged, print_merge_summary
@@ -161,8 +161,13 @@ def _rows(work: Work, table: GoldTable, batch: Batch, *, full: bool) -> Merged:
 
 def _groups(work: Work, table: GoldTable, batch: Batch) -> Merged:
     """Recompute the keys or groups that a batch touches."""
+    faulty = 0
+    if relations.dates_its_versions(table):
+        faulty = Extent.of(work.sql(statements.extent(table, work.places, batch))[0]).faulty
+    if faulty:
+        work.sql(statements.quarantine(table, work.places, batch, work.now))
     counts = _affected(work.sql(statements.merge(table, work.places, batch, work.now, work.keys)))
-    return Merged(table.table, counts["inserted"] + counts["updated"], **counts)
+    return Merged(table.table, counts["inserted"] + counts["updated"], quarantined=faulty, **counts)
 
 
 def _remember(work: Work, table: GoldTable, source: str, first: int, done: Merged, begun: float) -> None:
@@ -194,8 +199,6 @@ def _look_up_again(work: Work, step: LookUpAgain) -> str:
 
 
 def _days_to_look_up(work: Work, table: GoldTable, step: LookUpAgain, changed: Batch) -> tuple[date, ...] | None:
-    from brickyard.health.plan import relations
-
     enrich = table.contract.enrich
     assert enrich is not None
     join = next(join for join in enrich.joins if join.to == step.other)
@@ -205,6 +208,8 @@ def _days_to_look_up(work: Work, table: GoldTable, step: LookUpAgain, changed: B
 
 
 def _reconcile(work: Work, table: GoldTable) -> str:
+    if table.table not in work.days:
+        return f"{table.table}: nothing was merged"
     rows = work.sql(statements.reconcile(table, work.places, work.now.run, work.days.get(table.table)))
     store.reconciled(work.sql, work.places, table.table, rows, work.now)
     wrong = [row for row in rows if row["bronze"] != row["gold"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -108,12 +108,13 @@ def test_a_run_with_nothing_new_writes_nothing(door: Door) -> None:
 
 def test_one_of_two_runs_at_once_is_refused_and_the_other_is_whole(door: Door) -> None:
     flow.init(door, some(*GOLD))
-    store.take_lease(door.sql, door.places, "elsewhere:1:x", AT)
+    now = datetime.now(UTC)
+    store.take_lease(door.sql, door.places, "elsewhere:1:x", now)
     with pytest.raises(Conflict) as refused:
         run(door)
     assert refused.value.error_code == "health-run-busy"
-    later = replace(door, at=AT + timedelta(minutes=16))
-    assert run(later).failed == ()
+    store.take_lease(door.sql, door.places, "elsewhere:1:x", now - timedelta(minutes=16))
+    assert run(door).failed == ()
     assert events(door, GOLD[0]) == ["one"]
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from brickyard.health import store
 from brickyard.health.flow.terms import Door, Hold
+from brickyard.kernel.clock import system_clock
 
 
 @contextmanager
@@ -18,7 +19,7 @@ def held(door: Door, hold: Hold | None = None) -> Iterator[str]:
     wanted = hold or Hold(f"{_here()}:{os.getpid()}:{uuid.uuid4().hex[:8]}")
     found = store.lease(door.sql, door.places)
     dead = [found["holder"]] if found and _is_dead(str(found["holder"])) else []
-    store.take_lease(door.sql, door.places, wanted.holder, door.at, dead=dead)
+    store.take_lease(door.sql, door.places, wanted.holder, system_clock(), dead=dead)
     try:
         yield wanted.holder
     finally:

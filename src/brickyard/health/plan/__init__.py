@@ -133,7 +133,7 @@ def _gold(table: GoldTable, seen: Seen, copied: set[str], moving: set[str], *, f
     if merge:
         yield merge
     yield from again
-    if (merge or again) and table.latest:
+    if merge and table.latest:
         yield Reconcile(table.table)
 
 
