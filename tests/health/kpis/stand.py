@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -134,4 +134,20 @@ def at(number: int, hour: int = 0, minute: int = 0, second: int = 0, month: int 
     return datetime(2026, month, number, hour, minute, second, tzinfo=UTC)
 
 
-Told = Callable[..., Mapping[str, Any]]
+def used(record: str, cost: str | None, when: date, **more: Any) -> dict[str, Any]:
+    """A record of usage; its list cost is its cost unless it is given."""
+    kind = more.get("record_type", "ORIGINAL")
+    plain = {
+        "record_id": record,
+        "record_type": kind,
+        "usage_date": when,
+        "ingestion_date": when,
+        "usage_quantity": "1",
+        "workspace_id": "w",
+        "sku_name": "JOBS",
+        "cloud": "AWS",
+        "usage_unit": "DBU",
+        "billing_origin_product": "JOBS",
+        "is_tagged": False,
+    }
+    return {**plain, "effective_cost": cost, "list_cost": cost, **more}

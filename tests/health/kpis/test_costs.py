@@ -2,57 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import pytest
-from tests.health.kpis.stand import Stand, at, day, lines, money
+from tests.health.kpis.stand import Stand, at, day, lines, money, used
 
 from brickyard.health.model.kpi import Status
-from brickyard.local import LocalWorkspace
 
 OK, WARN, CRITICAL, NOT_ASSESSED = Status
 USAGE = "billing.fact_usage"
 APRIL_2 = day(2)
-
-
-@pytest.fixture(scope="module")
-def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with LocalWorkspace(Path(tmp_path_factory.mktemp("kpis"))) as workspace:
-        yield Stand(workspace.client())
-
-
-def used(record: str, cost: str | None, when: date, **more: Any) -> dict[str, Any]:
-    """A record of usage; its list cost is its cost unless it is given."""
-    kind = more.get("record_type", "ORIGINAL")
-    plain = {
-        "record_id": record,
-        "record_type": kind,
-        "usage_date": when,
-        "ingestion_date": when,
-        "usage_quantity": "1",
-        "workspace_id": "w",
-        "sku_name": "JOBS",
-        "cloud": "AWS",
-        "usage_unit": "DBU",
-        "billing_origin_product": "JOBS",
-        "is_tagged": False,
-    }
-    return {**plain, "effective_cost": cost, "list_cost": cost, **more}
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["daily-cost", "job-cost", "run-cost", "owner-cost", "tag-cost", "untagged-share", "price-variance",
-     "unpriced-share", "corrections", "failed-run-cost", "retry-cost"],
-)  # fmt: skip
-def test_without_any_row_a_cost_is_not_assessed_and_no_zero(stand: Stand, name: str):
-    found = stand.value(name, {})
-    assert (found.status, found.rows) == (NOT_ASSESSED, ())
-    assert "0 " in found.reason
 
 
 def test_daily_cost_nets_corrections_and_knows_no_cost_without_a_price(stand: Stand):

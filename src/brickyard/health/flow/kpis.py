@@ -22,14 +22,19 @@ _ORDER = (Status.CRITICAL, Status.WARN, Status.NOT_ASSESSED, Status.OK)
 
 @dataclass(frozen=True, slots=True)
 class Kpi:
-    """A KPI over its window: its judged rows (with the column `status`), its own status and why."""
+    """A KPI over its window: its judged rows (with the column `status`), its own status and why.
+
+    `column` names what is measured. `value` is it where there is but one row, else the first row's that has the KPI's
+    status; None where nothing is judged, and without limits.
+    """
 
     name: str
     number: int
     title: str
     unit: Unit
     grain: str
-    value: str | None
+    column: str | None
+    value: Any
     since: date
     until: date
     status: Status
@@ -143,7 +148,8 @@ def _kpi(
         title=contract.title,
         unit=contract.unit,
         grain=contract.grain,
-        value=contract.value,
+        column=contract.value,
+        value=_headline(contract, verdict, rows),
         since=window.since,
         until=window.until,
         status=verdict.status,
@@ -151,6 +157,12 @@ def _kpi(
         remedy=remedy,
         rows=rows,
     )
+
+
+def _headline(contract: KpiContract, verdict: Verdict, rows: tuple[Mapping[str, Any], ...]) -> Any:
+    if contract.value is None or not (contract.limits or len(rows) == 1):
+        return None
+    return next((row[contract.value] for row in rows if row["status"] is verdict.status), None)
 
 
 def _blocked(contract: KpiContract, known: _Known) -> tuple[Verdict, str | None] | None:

@@ -201,9 +201,9 @@ def slots(jobs: Sequence[Row], window: Window) -> str:
     )
     rows = f"VALUES {told}" if told else "SELECT '', '', '' WHERE false"
     return (
-        "(SELECT workspace_id, job_id, timestamp_seconds(cast(nullif(second, '?') as bigint)) AS slot FROM"
-        f" ({rows}) AS jobs (workspace_id, job_id, seconds) LATERAL VIEW explode(split(seconds, ',')) s AS second"
-        " WHERE second <> '')"
+        "(SELECT workspace_id, job_id, timestamp_seconds(cast(nullif(fires, '?') as bigint)) AS slot FROM"
+        " (SELECT workspace_id, job_id, explode(split(seconds, ',')) AS fires FROM"
+        f" ({rows}) AS jobs (workspace_id, job_id, seconds)) WHERE fires <> '')"
     )
 
 
