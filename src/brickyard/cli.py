@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from enum import StrEnum
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -34,6 +35,14 @@ token = typer.Typer(
 )
 app.add_typer(token, name="token")
 
+
+class Engine(StrEnum):
+    """What runs the SQL of the local workspace."""
+
+    SAIL = "sail"
+    SPARK = "spark"
+
+
 HomeFolder = Annotated[Path | None, typer.Option("--home", help="Home folder instead of the user's own.")]
 OutputKind = Annotated[Output, typer.Option("--output", help="How to print the result.")]
 
@@ -48,6 +57,9 @@ def root(ctx: typer.Context) -> None:
 def up(
     home: HomeFolder = None,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay, and stop everything at Ctrl-C.")] = False,
+    engine: Annotated[
+        Engine | None, typer.Option("--engine", help="What runs the SQL of the local workspace, from now on.")
+    ] = None,
     output: OutputKind = Output.TEXT,
 ) -> None:
     """Start PostgreSQL, the local workspace, the web service and a worker, and keep them running."""
@@ -55,7 +67,7 @@ def up(
 
     where = Session(home).home
     try:
-        state = control.up(where, detached=not foreground)
+        state = control.up(where, detached=not foreground, engine=engine)
         emit(state, output, report.status_text(state))
         if foreground:
             supervisor.until_signalled(where)
@@ -86,7 +98,7 @@ def status(home: HomeFolder = None, output: OutputKind = Output.TEXT) -> None:
 @app.command()
 def demo(
     which: Annotated[
-        Which, typer.Argument(metavar="ROOM", help="`migrate`, `share`, or `all` rooms one after the other.")
+        Which, typer.Argument(metavar="ROOM", help="`migrate`, `share`, `health`, or `all` rooms one after the other.")
     ] = (Which.MIGRATE),
     home: Annotated[
         Path | None, typer.Option("--home", help="Keep it all in this home and leave it running; else nothing stays.")
@@ -98,7 +110,8 @@ def demo(
 ) -> None:
     """Show what a room does on a sample lakehouse, from nothing to the report.
 
-    migrate takes ten legacy notebooks; share serves three partners and reads as they do.
+    migrate takes ten legacy notebooks; share serves three partners and reads as they do; health builds 38 gold tables of a
+    synthetic account and compares them with its true costs.
     """
     from brickyard.demo import stage, story
 

@@ -10,4 +10,5 @@ class Which(StrEnum):
 
     MIGRATE = "migrate"
     SHARE = "share"
+    HEALTH = "health"
     ALL = "all"

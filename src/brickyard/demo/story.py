@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from brickyard.demo import migrating, sharing
+from brickyard.demo import health, migrating, sharing
 from brickyard.demo.rooms import Which
 from brickyard.demo.stage import at_home
 from brickyard.home.folder import Home
@@ -28,6 +28,7 @@ class Story:
 STORIES = {
     Which.MIGRATE: Story(migrating.tell, migrating.expect, migrating.as_text),
     Which.SHARE: Story(sharing.tell, sharing.expect, sharing.as_text),
+    Which.HEALTH: Story(health.tell, health.expect, health.as_text),
 }
 
 

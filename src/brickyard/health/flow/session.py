@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from brickyard.health.model.state import Sql
+from brickyard.kernel import stop
 from brickyard.kernel.errors import BrickyardError, NotFound, WorkspaceRefused
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _ABSENT = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND", "CATALOG_NOT_FOUND", "NO_SUCH_CATALOG_EXCEPTION")
+_WAITS = (0.2, 0.5, 1.0, 2.0)  # seconds before a statement is sent again that another task's commit came before
 _SHOWN = 60  # characters of a statement in an error
 
 
@@ -21,14 +23,30 @@ def on(spark: SparkSession) -> Sql:
     """Return how to run a statement on this session; raises NotFound, or WorkspaceRefused with Spark's own words."""
 
     def sql(statement: str) -> Sequence[Mapping[str, Any]]:
-        from pyspark.errors import PySparkException
-
-        try:
-            return [_plain(row.asDict()) for row in spark.sql(statement).collect()]
-        except PySparkException as error:
-            raise _ours(statement, error) from error
+        for wait in _WAITS:
+            try:
+                return _rows(spark, statement)
+            except WorkspaceRefused as error:
+                if not _outrun(error):
+                    raise
+            stop.pause(wait)
+        return _rows(spark, statement)
 
     return sql
+
+
+def _outrun(error: WorkspaceRefused) -> bool:
+    """Whether another task's commit came first; nothing of ours was written then, and it can be sent again."""
+    return "CONCURRENT" in (error.databricks_code or "")
+
+
+def _rows(spark: SparkSession, statement: str) -> Sequence[Mapping[str, Any]]:
+    from pyspark.errors import PySparkException
+
+    try:
+        return [_plain(row.asDict()) for row in spark.sql(statement).collect()]
+    except PySparkException as error:
+        raise _ours(statement, error) from error
 
 
 def active() -> SparkSession:
