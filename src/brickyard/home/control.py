@@ -40,16 +40,29 @@ class Status:
         return all(service.running for service in self.services)
 
 
-def up(home: Home, *, detached: bool = True) -> Status:
+def up(home: Home, *, detached: bool = True, engine: str | None = None) -> Status:
     """Start all that is not running, with the same addresses, token and data as before.
 
-    *detached* leaves a supervisor that starts again what dies.
+    *detached* leaves a supervisor that starts again what dies. *engine* runs the SQL from now on, until told otherwise.
     """
+    if engine is not None:
+        _use_engine(home.prepare(), engine)
     start(home)
     with home.locked("supervisor"):
         if detached and services.running(home, SUPERVISOR) is None:
             services.spawn(home, SUPERVISOR)
     return status(home)
+
+
+def _use_engine(home: Home, engine: str) -> None:
+    """Remember the engine; a workspace that runs on another one is stopped, to be started again."""
+    if engine == home.engine:
+        return
+    if engine == "spark":
+        services.prepare_spark()
+    with home.locked("services"):
+        home.keep_engine(engine)
+        services.stop(home, services.WORKSPACE)
 
 
 def start(home: Home, wanted: Sequence[Service] = SERVICES) -> None:

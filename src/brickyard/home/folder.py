@@ -90,6 +90,18 @@ class Home:
         return self
 
     @property
+    def engine(self) -> str:
+        """What runs the SQL of the local workspace: `sail`, unless `up` was told otherwise."""
+        file = self.path / "engine"
+        return file.read_text().strip() if file.exists() else "sail"
+
+    def keep_engine(self, engine: str) -> None:
+        """Remember what runs the SQL."""
+        draft = self.path / "engine.new"
+        draft.write_text(f"{engine}\n")
+        draft.rename(self.path / "engine")
+
+    @property
     def addresses(self) -> Addresses:
         """The addresses of this home's services."""
         return Addresses(**json.loads((self.path / "addresses.json").read_text()))

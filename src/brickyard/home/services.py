@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -48,7 +49,10 @@ POSTGRES = "postgres"
 WORKSPACE = Service(
     "workspace",
     "brickyard.local",
-    lambda home: ("--home", str(home.workspace), "--port", str(home.addresses.workspace_port)),
+    lambda home: (
+        *("--home", str(home.workspace), "--port", str(home.addresses.workspace_port)),
+        *("--engine", home.engine),
+    ),
     lambda home: home.addresses.workspace,
 )
 WEB = Service("web", "brickyard.web", address=lambda home: home.addresses.web)
@@ -73,6 +77,21 @@ def environment(home: Home, inherited: Mapping[str, str]) -> dict[str, str]:
 def uses_embedded_database() -> bool:
     """Say whether the home needs a PostgreSQL of its own."""
     return Settings().database_url is None
+
+
+def prepare_spark() -> None:
+    """Make what the engine `spark` needs, telling on stderr what is done, or raise ServiceFailed with the reason."""
+    command = [sys.executable, "-m", "brickyard.local.engines.spark_env"]
+    lines = []
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            sys.stderr.write(line)
+            lines.append(line)
+    if process.returncode:
+        raise ServiceFailed(
+            f"the engine spark cannot run here: {''.join(lines).strip()}", remedy="mend that, or use --engine sail"
+        )
 
 
 def running(home: Home, service: Service) -> psutil.Process | None:
