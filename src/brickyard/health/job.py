@@ -57,8 +57,9 @@ def order(arguments: Sequence[str]) -> Order:
     )  # fmt: skip
 
 
-def _moment(value: str) -> datetime:
-    return datetime.fromisoformat(value).replace(tzinfo=UTC)
+def _moment(value: str) -> datetime | None:
+    """Read a time; the job's parameter is empty where none was given."""
+    return datetime.fromisoformat(value).replace(tzinfo=UTC) if value else None
 
 
 def perform(wanted: Order) -> None:
