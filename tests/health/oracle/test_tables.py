@@ -1,15 +1,16 @@
-"""Gold equals what the oracle says: every table after one run, and after runs while rows came in, late and twice."""
+"""Gold equals what the oracle says: after one run, after runs while rows came in, and of rows spoiled by chance."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from databricks.sdk import WorkspaceClient
+from tests.health.oracle.spoiling import Spoiled
 
 from brickyard.health import flow, oracle, synthetic
 from brickyard.health.flow.comparing import Compared, compare
@@ -22,6 +23,7 @@ from brickyard.local import LocalWorkspace
 from brickyard.workspace import run_sql
 
 AT = datetime(2026, 5, 4, 4, tzinfo=UTC)
+BEFORE_THE_DRIFT = datetime(2026, 3, 20, 4, tzinfo=UTC)
 PLACES = Places("synthetic_health", "synthetic")
 TABLES = tuple(table.table for table in compile_all())
 A_FEW = (  # one of each way in which a table comes from its source
@@ -59,6 +61,7 @@ def after_seeding(client: WorkspaceClient, account: Account, gold: Gold) -> tupl
 
 
 @pytest.mark.full
+@pytest.mark.timeout(1200)
 def test_every_table_equals_its_truth(client: WorkspaceClient, account: Account):
     compared = after_seeding(client, account, compile_all())
     assert compared == equal(compared)
@@ -76,7 +79,7 @@ def test_every_gold_table_has_a_truth_with_its_columns(account: Account):
 # Several runs ------------------------------------------------------------------------------------------------------
 
 
-def show(client: WorkspaceClient, account: Account, at: datetime, gold: Gold) -> None:
+def show(client: WorkspaceClient, account: Account | Spoiled, at: datetime, gold: Gold) -> None:
     """Make the sources look as a reader sees them at an instant."""
     for statement in ("CATALOG IF NOT EXISTS synthetic", "SCHEMA IF NOT EXISTS synthetic.landing"):
         run_sql(client, f"CREATE {statement}")
@@ -95,7 +98,7 @@ def show(client: WorkspaceClient, account: Account, at: datetime, gold: Gold) ->
 
 
 def after_runs(
-    client: WorkspaceClient, account: Account, gold: Gold, looks: tuple[datetime, ...]
+    client: WorkspaceClient, account: Account | Spoiled, gold: Gold, looks: tuple[datetime, ...]
 ) -> tuple[Compared, ...]:
     for look in looks:
         show(client, account, look, gold)
@@ -106,16 +109,28 @@ def after_runs(
 
 
 def test_runs_while_rows_come_in_equal_the_truth(client: WorkspaceClient, account: Account):
-    before_the_drift = datetime(2026, 3, 20, 4, tzinfo=UTC)
-    compared = after_runs(client, account, only(A_FEW), (before_the_drift, AT))
+    compared = after_runs(client, account, only(A_FEW), (BEFORE_THE_DRIFT, AT))
     assert compared == equal(compared)
     assert {one.table for one in compared if one.expected} == set(A_FEW)
 
 
 @pytest.mark.full
-def test_weekly_runs_of_every_table_equal_the_truth(client: WorkspaceClient, account: Account):
-    looks = tuple(AT - timedelta(days=7 * back) for back in range(8, -1, -1))
-    compared = after_runs(client, account, compile_all(), looks)
+@pytest.mark.timeout(1200)
+def test_runs_of_every_table_equal_the_truth(client: WorkspaceClient, account: Account):
+    compared = after_runs(client, account, compile_all(), (BEFORE_THE_DRIFT, datetime(2026, 4, 9, 4, tzinfo=UTC), AT))
+    assert compared == equal(compared)
+
+
+def test_of_spoiled_rows_the_same_count(client: WorkspaceClient, account: Account):
+    compared = after_runs(client, Spoiled(account, 1), only(A_FEW), (AT,))
+    assert compared == equal(compared)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("seed", [2, 3])
+def test_of_spoiled_rows_of_every_table_the_same_count(client: WorkspaceClient, account: Account, seed: int):
+    compared = after_runs(client, Spoiled(account, seed, share=0.5), compile_all(), (AT,))
     assert compared == equal(compared)
 
 

@@ -28,7 +28,6 @@ from brickyard.health.oracle.columns import (
     is_value,
     known,
     narrowed,
-    rounded,
     table,
     where,
 )  # fmt: skip
@@ -55,16 +54,15 @@ def _price_rows(seen: Seen, name: str, narrow: tuple[str, ...]) -> pa.Table:
 
 def fact_list_prices(seen: Seen) -> pa.Table:
     """Return the published prices; the one to use is the effective list price, else the default."""
-    rows = _price_rows(seen, "billing.list_prices", ("pricing__default", "pricing__promotional__default"))
+    amounts = ("pricing__default", "pricing__promotional__default", "pricing__effective_list__default")
+    rows = _price_rows(seen, "billing.list_prices", amounts)
     default, effective = rows.column("pricing__default"), rows.column("pricing__effective_list__default")
     return table(
         copied(rows, _PRICE_COLUMNS),
         {
             "list_price": narrowed(default, 18, 10),
             "promotional_price": narrowed(rows.column("pricing__promotional__default"), 18, 10),
-            "effective_list_price": computed(
-                _PRICE, lambda a, b: rounded(b if a is None else a, 18, 10), effective, default
-            ),
+            "effective_list_price": computed(_PRICE, lambda a, b: b if a is None else a, effective, default),
             "price_basis": computed(
                 pa.string(), lambda a: "list_default" if a is None else "list_effective", effective
             ),
@@ -93,7 +91,7 @@ def _series(prices: pa.Table, amount: str) -> _Series:
     """Return the prices in US dollars of each account, SKU, cloud and unit; each ends where the next begins, at last."""
     found: dict[tuple[Any, ...], list[_Price]] = {}
     for row in prices.to_pylist():
-        if row["currency_code"] == _CURRENCY:
+        if row["currency_code"] == _CURRENCY and row["price_start_time"] is not None:
             whose = (row["account_id"], row["sku_name"], row["cloud"], row["usage_unit"])
             price = _Price(
                 row["price_start_time"], row["price_end_time"], row[amount], row.get("price_basis", "account")

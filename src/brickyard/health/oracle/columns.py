@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -47,14 +47,6 @@ def fits(values: pa.Array | pa.ChunkedArray, precision: int, scale: int) -> Mask
     unit = Decimal(1).scaleb(-scale)
     told = (value is None or (abs(value) < most and value == value.quantize(unit)) for value in values.to_pylist())
     return pa.array(told, pa.bool_())
-
-
-def rounded(value: Decimal | None, precision: int, scale: int) -> Decimal | None:
-    """Round half up (away from zero) to a decimal's scale; null where it is too large for it."""
-    if value is None:
-        return None
-    found = value.quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_UP)
-    return found if abs(found) < Decimal(10) ** (precision - scale) else None
 
 
 def narrowed(values: pa.Array | pa.ChunkedArray, precision: int, scale: int) -> pa.Array:

@@ -27,6 +27,7 @@ from brickyard.health.oracle.versions import HISTORY, from_changes, newest
 
 _NODE = ["workspace_id", "cluster_id", "instance_id"]
 _MICRO = Decimal("0.000001")
+_MILLION = 1_000_000
 _HOUR_LONG = 3_600_000_000  # microseconds
 
 
@@ -90,10 +91,9 @@ class _Measure:
 
 
 def _mean(values: Sequence[float]) -> float | None:
-    if not values:
-        return None
-    exact = [Decimal(repr(value)).quantize(_MICRO, rounding=ROUND_HALF_UP) for value in values]
-    return float(sum(exact)) / len(values)
+    """Add values of six decimals exactly and divide; one that is a million or more is no percentage and left out."""
+    exact = [Decimal(repr(value)).quantize(_MICRO, rounding=ROUND_HALF_UP) for value in values if abs(value) < _MILLION]
+    return float(sum(exact)) / len(exact) if exact else None
 
 
 def _most(values: Sequence[Any]) -> Any:

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from typing import Protocol
 
 import polars as pl
 import pyarrow as pa
 from pyarrow.compute import call_function
 
 from brickyard.health.oracle.text import fingerprint
-from brickyard.health.synthetic import ARRIVED, Account, Shape, source
+from brickyard.health.synthetic import ARRIVED, Shape, source
 
 STATE = "_snapshot_at"
 _NESTED = (pa.types.is_map, pa.types.is_list, pa.types.is_struct)
+
+
+class Told(Protocol):
+    """What an account tells: rows with the instant of their arrival, dated states, and what a reader sees when."""
+
+    def arrivals(self, name: str) -> pa.Table:
+        """Return every row of a source that only grows."""
+        ...
+
+    def snapshots(self, name: str) -> tuple[tuple[date, pa.Table], ...]:
+        """Return the dated states of a source that is replaced in place."""
+        ...
+
+    def visible(self, name: str, at: datetime) -> pa.Table:
+        """Return what a reader sees at an instant."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +41,7 @@ class Seen:
     *states* are the instants at which the states of sources without history were kept.
     """
 
-    account: Account
+    account: Told
     looks: tuple[datetime, ...]
     states: tuple[datetime, ...]
     _held: dict[str, pa.Table] = field(default_factory=dict)

@@ -24,8 +24,7 @@ from brickyard.health.oracle import (
     storage,
 )
 from brickyard.health.oracle.costs import costs
-from brickyard.health.oracle.seen import Seen
-from brickyard.health.synthetic import Account
+from brickyard.health.oracle.seen import Seen, Told
 
 _DOMAINS = (
     billing, compute, data_classification, dqm, governance, lakeflow, marketplace, mlflow, model_serving,
@@ -59,7 +58,7 @@ class Truth:
 
 
 def truth(
-    account: Account, at: datetime, *, looks: Sequence[datetime] = (), states: Sequence[datetime] | None = None
+    account: Told, at: datetime, *, looks: Sequence[datetime] = (), states: Sequence[datetime] | None = None
 ) -> Truth:
     """Return what gold must hold at an instant (aware) after runs at *looks*, by default one run at that instant.
 

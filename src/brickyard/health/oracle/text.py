@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 _UNIT = chr(31)
-_ABSENT = "\\N"
+_ABSENT = chr(30)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -38,8 +38,11 @@ def _greatest(rows: pa.Table, tied: Sequence[int]) -> int:
 
 
 def from_changes(rows: pa.Table, key: Sequence[str], changed: str, deleted: str | None) -> pa.Table:
-    """Return the versions of things whose source dates its own: each lasts until the next, or until the deletion."""
-    one = newest(rows, [*key, changed], [changed])
+    """Return the versions of things whose source dates its own: each lasts until the next, or until the deletion.
+
+    A row without a date is no version.
+    """
+    one = newest(rows.filter(rows.column(changed).is_valid()), [*key, changed], [changed])
     begins: list[datetime] = one.column(changed).to_pylist()
     ends = _following(one, key, begins)
     if deleted is not None:

@@ -100,9 +100,16 @@ def faults(table: GoldTable) -> str:
     cases = [(f"does-not-fit:{c.name}", quote(_MISFIT + c.name)) for c in table.columns if c.narrow]
     cases += [(f"null:{c.name}", f"{quote(c.name)} IS NULL") for c in table.of_origin("source") if c.not_null]
     cases += [(rule.name, _broken(rule)) for rule in table.contract.expect if rule.action == "quarantine"]
+    if dates_its_versions(table):
+        cases.append(("null:valid_from", "_from IS NULL"))
     if not cases:
         return "''"
     return "concat_ws(',', " + ", ".join(f"CASE WHEN {sql} THEN {text.text(name)} END" for name, sql in cases) + ")"
+
+
+def dates_its_versions(table: GoldTable) -> bool:
+    """Whether a history has its begins from a column of the source, which a row may lack."""
+    return bool(table.contract.valid_from and table.source and table.source.leaf(table.contract.valid_from))
 
 
 def _broken(rule: Expectation) -> str:

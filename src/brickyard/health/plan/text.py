@@ -11,7 +11,8 @@ from brickyard.health.model.source import Leaf
 from brickyard.kernel.names import TableName, quote
 
 UNIT = "chr(31)"  # between the canonical texts of a row's values
-ABSENT = "'\\\\N'"  # the canonical text of NULL
+ABSENT = "chr(30)"  # the canonical text of NULL: one that no value has
+BEFORE = "' '"  # what NULL is in a text that sorts: before every digit and letter, also with a separator behind it
 _MONEY = re.compile(r"\bmoney\(\s*([\w.]+)\s*,\s*([\w.]+)\s*\)")
 _MICROS_DIGITS = 20
 
@@ -94,10 +95,10 @@ def ordered(sql: str, type_text: str) -> str:
     """Write a value as text that sorts as the value does; NULL sorts first."""
     kind = type_text.lower()
     if kind == "timestamp":
-        return f"coalesce(lpad(cast(unix_micros({sql}) as string), {_MICROS_DIGITS}, '0'), '')"
+        return f"coalesce(lpad(cast(unix_micros({sql}) as string), {_MICROS_DIGITS}, '0'), {BEFORE})"
     if kind in ("bigint", "int"):
-        return f"coalesce(lpad(cast({sql} as string), {_MICROS_DIGITS}, '0'), '')"
-    return f"coalesce(cast({sql} as string), '')"
+        return f"coalesce(lpad(cast({sql} as string), {_MICROS_DIGITS}, '0'), {BEFORE})"
+    return f"coalesce(cast({sql} as string), {BEFORE})"
 
 
 def version(sequence: Iterable[tuple[str, str]], row_hash: str = "_row_hash") -> str:
