@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from brickyard.health.api.asked import Asked
 from brickyard.health.flow import billing, kpis, telling
@@ -15,6 +15,10 @@ from brickyard.health.plan.lineage import Origin
 
 router = APIRouter(prefix="/health", tags=["gold"])
 Name = Annotated[str, Query(max_length=300, description="`domain.table.column`, or `table.column`.")]
+
+
+def _as_text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 class _Told(BaseModel):
@@ -113,7 +117,9 @@ class KpiValue(_Told):
     title: str
     unit: str
     grain: str
-    value: str | None = Field(description="Null where it is not assessed, never 0 instead.")
+    value: Annotated[str | None, BeforeValidator(_as_text)] = Field(
+        description="As text, so that no digit is lost; null where it is not assessed, never 0 instead."
+    )
     since: date
     until: date
     status: str = Field(description="OK, WARN, CRITICAL or NOT_ASSESSED.")

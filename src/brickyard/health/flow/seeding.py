@@ -66,19 +66,21 @@ def seed(
 ) -> Seeded:
     """Write the account into the source catalog as its readers see it at *until* (UTC), by default when it has settled.
 
-    Sources that are replaced in place have no past of their own. Their states on each day at 04:00 go into bronze, as
-    if runs had copied them daily, so that histories in gold come out right. Raises GuardRefused where the catalogs
-    hold something already: with *replace* an account that was seeded before is dropped with its gold, and nothing else
-    ever is. A seeding that was broken off begins anew.
+    Only the sources of *gold* are written, which are all of them by default. Those that are replaced in place have no
+    past of their own: their states on each day at 04:00 go into bronze, as if runs had copied them daily, so that
+    histories in gold come out right. Raises GuardRefused where the catalogs hold something already: with *replace* an
+    account that was seeded before is dropped with its gold, and nothing else ever is. A seeding that was broken off
+    begins anew.
     """
     gold = gold or compile_all()
     until = until or account.settled_at
+    wanted = [name for name in account.sources if name in {table.contract.source for table in gold}]
     _clear(door, replace=replace)
     _open(door)
     _mark(door, account, until, "SEEDING")
     rows = {}
-    for at, name in enumerate(account.sources):
-        on_step(Step("seed", at, len(account.sources), name))
+    for at, name in enumerate(wanted):
+        on_step(Step("seed", at, len(wanted), name))
         rows[name] = _load(door, client, account, name, until)
     on_step(Step("gold tables", detail="schemas, tables, views"))
     flow.init(door, gold)
