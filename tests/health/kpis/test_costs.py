@@ -35,7 +35,7 @@ def test_daily_cost_nets_corrections_and_knows_no_cost_without_a_price(stand: St
 
 def test_a_day_on_which_nothing_has_a_price_is_not_assessed(stand: Stand):
     found = stand.value("daily-cost", {USAGE: [used("c", None, day(3))]})
-    assert (found.status, found.rows[0]["cost"]) == (NOT_ASSESSED, None)
+    assert (found.status, found.rows[0]["cost"], found.value) == (NOT_ASSESSED, None, None)
 
 
 def test_job_cost_tells_serverless_from_classic_under_the_newest_name(stand: Stand):
@@ -102,6 +102,7 @@ def test_failed_runs_cost_what_neither_succeeded_nor_was_skipped(stand: Stand):
     columns = ("job_id", "failed_cost", "failed_percent", "run_cost", "failed_runs", "failed_runs_without_cost")
     assert lines(found, *columns) == [("7", money("10"), 10.0, money("100"), 3, 1)]
     assert (found.status, found.reason) == (WARN, "1 of 1 rows are WARN")
+    assert (found.column, found.value) == ("failed_cost", "10.0000000000000000000")
 
 
 def test_failed_runs_without_a_cost_are_not_assessed(stand: Stand):

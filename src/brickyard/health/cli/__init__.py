@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from brickyard.health.cli import kpis, looking, making, money, running, seeding
+from brickyard.health.cli import dashboards, kpis, looking, making, money, running, seeding
 
 app = typer.Typer(help="Build the gold layer over the system tables, and tell what it says.", no_args_is_help=True)
 
@@ -17,6 +17,8 @@ for name, command in (
     ("check", looking.check),
     ("explain", looking.explain),
     ("kpi", kpis.kpi),
+    ("alerts", dashboards.alerts),
+    ("dashboards", dashboards.dashboards),
     ("report", making.report),
     ("job", making.job),
     ("invoice", money.invoice),

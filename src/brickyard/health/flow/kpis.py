@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from brickyard.health import observe
@@ -13,7 +14,6 @@ from brickyard.health.flow.terms import Door
 from brickyard.health.model.kpi import Alert, KpiContract, Status, Unit, alerts, contracts
 from brickyard.health.model.state import Presence
 from brickyard.health.plan import kpis as plan
-from brickyard.health.plan.compile import compile_all
 from brickyard.health.plan.kpis import Verdict, Window
 from brickyard.kernel.errors import NotFound, SpecInvalid
 
@@ -24,8 +24,8 @@ _ORDER = (Status.CRITICAL, Status.WARN, Status.NOT_ASSESSED, Status.OK)
 class Kpi:
     """A KPI over its window: its judged rows (with the column `status`), its own status and why.
 
-    `column` names what is measured. `value` is it where there is but one row, else the first row's that has the KPI's
-    status; None where nothing is judged, and without limits.
+    `column` names what is measured. `value` is it, as text with every digit, where there is but one row, else in the
+    first row that has the KPI's status; None where nothing is judged, and for several rows without limits.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Kpi:
     unit: Unit
     grain: str
     column: str | None
-    value: Any
+    value: str | None
     since: date
     until: date
     status: Status
@@ -159,10 +159,11 @@ def _kpi(
     )
 
 
-def _headline(contract: KpiContract, verdict: Verdict, rows: tuple[Mapping[str, Any], ...]) -> Any:
+def _headline(contract: KpiContract, verdict: Verdict, rows: tuple[Mapping[str, Any], ...]) -> str | None:
     if contract.value is None or not (contract.limits or len(rows) == 1):
         return None
-    return next((row[contract.value] for row in rows if row["status"] is verdict.status), None)
+    value = next((row[contract.value] for row in rows if row["status"] is verdict.status), None)
+    return f"{value:f}" if isinstance(value, Decimal) else None if value is None else str(value)
 
 
 def _blocked(contract: KpiContract, known: _Known) -> tuple[Verdict, str | None] | None:
@@ -177,9 +178,8 @@ def _blocked(contract: KpiContract, known: _Known) -> tuple[Verdict, str | None]
 
 
 def _closed_source(contract: KpiContract, known: _Known) -> tuple[Verdict, str | None] | None:
-    gold = compile_all().tables
     for table in contract.needs:
-        source = gold[table].contract.source if table in gold else None
+        source = plan.read_from().get(table)
         if source in known.closed:
             reason, remedy = known.closed[source]
             return Verdict(Status.NOT_ASSESSED, f"{source} of {table} is {reason}"), remedy

@@ -88,8 +88,8 @@ class KpiContract(_Strict):
     `sql` is over `{domain.table}` of gold and `{ops.table}` of our records, and over the window: `:from` (inclusive) and
     `:to` (exclusive) are dates, `:from_time` and `:to_time` their beginnings in UTC, `:at` is now. `by` are the columns
     that tell its rows apart, `value` the one that is judged unless `limits` name another, `also` the further ones.
-    `missing` instead of `sql` says what gold does not hold. `partial`: a source that cannot be read leaves only its own
-    rows without a value.
+    A `line` or `bar` is drawn over `x` (the last of `by` by default), in colours by `color`. `missing` instead of `sql`
+    says what gold does not hold. `partial`: a source that cannot be read leaves only its own rows without a value.
     """
 
     kpi: Kebab
@@ -102,6 +102,8 @@ class KpiContract(_Strict):
     owner: str
     page: Page
     chart: Literal["line", "bar", "table", "counter"] = "table"
+    x: Name | None = None
+    color: Name | None = None
     window_days: int = Field(default=30, ge=1)
     needs: Mapping[TableId, tuple[Name, ...]] = Field(default_factory=dict)
     evidence: Evidence | None = None
@@ -134,6 +136,11 @@ class KpiContract(_Strict):
     def columns(self) -> tuple[str, ...]:
         """The columns of its rows, in their order."""
         return (*self.by, *([self.value] if self.value else []), *self.also)
+
+    @property
+    def across(self) -> str:
+        """The column that a line or a bar is drawn over."""
+        return self.x or self.by[-1]
 
     @property
     def judged(self) -> str:

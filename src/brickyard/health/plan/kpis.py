@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from brickyard.health.model import source as sources
 from brickyard.health.model.kpi import KpiContract, Status
+from brickyard.health.model.reading import read_all
 from brickyard.health.model.source import Capture, Source
 from brickyard.health.plan.checks import tables_in
-from brickyard.health.plan.compile import compile_all
 from brickyard.health.plan.text import Places, text
 from brickyard.kernel import quartz
 from brickyard.kernel.errors import SpecInvalid
@@ -164,11 +166,20 @@ def made(places: Places, tables: Iterable[str], scheduled_jobs: Sequence[Row], w
     return {SOURCES: sources_seen(places, tables), SLOTS: slots(scheduled_jobs, window)}
 
 
+@cache
+def read_from() -> Mapping[str, str]:
+    """Return the source of every gold table that has one."""
+    return {one.contract.table: one.contract.source for one in read_all() if one.contract.source}
+
+
 def sources_seen(places: Places, tables: Iterable[str]) -> str:
     """Write every described source that gold reads, with its retention and the newest time that bronze holds of it."""
     there = frozenset(tables)
-    read = sorted({table.source.name: table.source for table in compile_all() if table.source}.items())
-    return "(" + " UNION ALL ".join(_seen(source, places, there) for _, source in read) + ")"
+    return (
+        "("
+        + " UNION ALL ".join(_seen(sources.load(name), places, there) for name in sorted(set(read_from().values())))
+        + ")"
+    )
 
 
 def _seen(source: Source, places: Places, there: frozenset[str]) -> str:
