@@ -51,7 +51,6 @@ def settings(environment: SparkEnvironment, scratch: Path) -> dict[str, str]:
         "spark.driver.host": _LOOPBACK,
         "spark.driver.memory": "2g",
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-        "spark.sql.codegen.wholeStage": "false",
         "spark.driver.extraClassPath": f"{environment.jars}/*",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
