@@ -34,6 +34,7 @@ test *ARGS:
 docs:
     "{{ bin }}/python" docs/generate.py
     "{{ bin }}/python" docs/share_tables.py
+    "{{ bin }}/python" docs/health_kpis.py
 
 # Seconds of `brickyard --help`
 bench:
