@@ -203,3 +203,20 @@ def test_an_unknown_table_is_refused(door: Door) -> None:
     with pytest.raises(NotFound) as refused:
         run(door, only=frozenset(["billing.fact_usge"]))
     assert refused.value.error_code == "health-no-table"
+
+
+def test_a_state_without_any_row_is_not_taken_and_the_last_one_stays(workspace: LocalWorkspace) -> None:
+    sql = Engine(workspace.client())
+    gold = some("shared.dim_workspace")
+    for statement in ("CREATE CATALOG emptied", "CREATE SCHEMA emptied.access"):
+        sql(statement)
+    make(sql, "emptied", "access.workspaces_latest")
+    sql("INSERT INTO emptied.access.workspaces_latest (account_id, workspace_id) VALUES ('a', '1')")
+    door = Door(sql, Places("emptied_health", "emptied"), AT)
+    flow.run(door, gold=gold)
+    sql("TRUNCATE TABLE emptied.access.workspaces_latest")
+    later = replace(door, at=AT + timedelta(days=1))
+    assert flow.run(later, gold=gold).done == ()
+    assert sql("SELECT workspace_id, is_current FROM emptied_health.shared.dim_workspace") == [
+        {"workspace_id": "1", "is_current": True}
+    ]
