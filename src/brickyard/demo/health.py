@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from brickyard.health.flow.seeding import Seeded
     from brickyard.health.oracle import Truth
 
-DAYS, SCALE, SEED = 60, 1.0, 7
+DAYS, SCALE, SEED = 60, 0.75, 7
 SOURCE = "synthetic"
 _CENT = Decimal("0.01")
 _POLL_SECONDS, _PATIENCE_SECONDS = 1.0, 900.0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
@@ -95,5 +96,6 @@ def test_discounts_price_usage_where_the_account_has_no_prices(stand: Stand):
     assert (done.used, listed) == (True, before)
     assert abs(reduced - before * 3 / 4) < Decimal("0.01")
     assert all(month.ties for month in billing.statement(stand.door))
-    billing.load_discounts(stand.door, [Discount("NO_SUCH_SKU", "", Decimal(25), None, None, 2)], stand.gold)
+    later = replace(stand.door, at=stand.door.at + timedelta(hours=1))
+    billing.load_discounts(later, [Discount("NO_SUCH_SKU", "", Decimal(25), None, None, 2)], stand.gold)
     assert tuple(costs()) == (before, before)
