@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
+from decimal import Decimal
 from enum import Enum, StrEnum
 from os import PathLike, fspath
 from typing import Any
@@ -62,12 +63,14 @@ def note(message: str) -> None:
 
 
 def plain(data: object) -> Any:
-    """Reduce dataclasses, enums, dates, paths, mappings and collections to JSON's own values."""
+    """Reduce dataclasses, enums, dates, decimals (to text, every digit), paths, mappings and collections to JSON's values."""
     match data:
         case Enum():
             return data.value
         case datetime() | date():
             return data.isoformat()
+        case Decimal():
+            return f"{data:f}"
         case PathLike():
             return fspath(data)
         case Mapping():

@@ -82,6 +82,20 @@ def test_the_change_of_cost_is_split_without_a_rest(stand: Stand):
     ]
 
 
+def test_the_parts_of_a_change_add_up_to_it_to_the_last_decimal(stand: Stand):
+    rng, rows = Random(3), list[dict[str, Any]]()
+    for sku in range(20):
+        for when in (day(5), day(15)):
+            cost, quantity = (Decimal(rng.randint(1, 10**22)).scaleb(-19) for _ in range(2))
+            more = {"sku_name": f"S{sku}", "usage_quantity": f"{quantity:f}"}
+            rows.append(used(f"{sku}{when}", f"{cost:f}", when, **more))
+    found = stand.value("cost-change", {USAGE: rows}, since=day(11), until=day(21))
+    for row in found.rows:
+        assert row["change"] == row["cost"] - row["cost_before"]
+        assert sum(row[part] for part in ("volume", "price", "mix", "new", "gone")) == row["change"]
+        assert row["volume"] == round(row["volume"], 6)
+
+
 def test_nothing_before_leaves_the_change_unknown(stand: Stand):
     assert stand.value("cost-change", {USAGE: [used("a", "5", day(20))]}, since=day(11)).status is NOT_ASSESSED
 

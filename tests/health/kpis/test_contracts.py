@@ -20,7 +20,7 @@ from brickyard.health.plan.text import Places
 
 PLACES, DIALECT = Places("g", "system"), "databricks"
 MADE_TABLES = {"made.sources": "g.made.sources", "made.slots": "g.made.slots"}
-SOURCE = {"source": "string", "retention_days": "int", "newest": "timestamp"}
+SOURCE = {"source": "string", "retention_days": "int", "dated": "boolean", "newest": "timestamp"}
 SLOT = {"workspace_id": "string", "job_id": "string", "slot": "timestamp"}
 COMPUTED = [one for one in contracts().values() if one.computed]
 REQUIRED = {*range(1, 16), 17, 18, *range(21, 28), 34, 43, 49, 50, 62, *range(70, 75)}

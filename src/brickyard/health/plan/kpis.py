@@ -160,7 +160,7 @@ def needs_slots(contract: KpiContract) -> bool:
 def made(places: Places, tables: Iterable[str], scheduled_jobs: Sequence[Row], window: Window) -> Mapping[str, str]:
     """Write the relations that are not stored; *tables* says what stands in the gold catalog.
 
-    `made.sources`: source, retention_days, newest time that bronze holds. `made.slots`: workspace_id, job_id, slot (when
+    `made.sources`: source, retention_days, dated (its rows tell when they happened), newest time that bronze holds. `made.slots`: workspace_id, job_id, slot (when
     the job's schedule fires; NULL for a schedule that cannot be read).
     """
     return {SOURCES: sources_seen(places, tables), SLOTS: slots(scheduled_jobs, window)}
@@ -184,10 +184,10 @@ def sources_seen(places: Places, tables: Iterable[str]) -> str:
 
 def _seen(source: Source, places: Places, there: frozenset[str]) -> str:
     kept = "cast(NULL as int)" if source.retention is None else str(source.retention)
-    head = f"SELECT {text(source.name)} AS source, {kept} AS retention_days"
+    append = source.capture is Capture.APPEND and source.watermark is not None
+    head = f"SELECT {text(source.name)} AS source, {kept} AS retention_days, {str(append).lower()} AS dated"
     if f"bronze.{source.bronze}" not in there:
         return f"{head}, cast(NULL as timestamp) AS newest"
-    append = source.capture is Capture.APPEND and source.watermark
     column = f"cast({quote(source.watermark or '')} as timestamp)" if append else "_snapshot_at"
     return f"{head}, max({column}) AS newest FROM {places.bronze(source.bronze)} WHERE {column} <= :at"
 

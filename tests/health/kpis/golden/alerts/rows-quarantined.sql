@@ -5,7 +5,7 @@ SELECT CASE WHEN e.found >= 1 AND (r.row_count = 0 OR r.known > 0) THEN r.breach
 FROM (SELECT count(*) AS row_count, count_if(status = 'CRITICAL') AS breaches, count_if(status <> 'NOT_ASSESSED') AS known FROM (
 SELECT *, CASE WHEN quarantined IS NULL THEN 'NOT_ASSESSED' WHEN quarantined >= 1000 THEN 'CRITICAL' WHEN quarantined >= 1 THEN 'WARN' ELSE 'OK' END AS status FROM (
 SELECT table_name, reason, count(*) AS quarantined, count_if(at >= cast(date_sub(current_date(), 30) as timestamp)) AS since_window, max(at) AS last_time
-FROM `system_health`.`ops`.`quarantine` WHERE at < current_timestamp()
+FROM `system_health`.`ops`.`quarantine` WHERE at <= current_timestamp()
 GROUP BY table_name, reason ORDER BY quarantined DESC, table_name, reason
 )
 )) r

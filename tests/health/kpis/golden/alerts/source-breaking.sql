@@ -6,8 +6,8 @@ FROM (SELECT count(*) AS row_count, count_if(status = 'CRITICAL') AS breaches, c
 SELECT *, CASE WHEN breaking IS NULL THEN 'NOT_ASSESSED' WHEN breaking >= 1 THEN 'CRITICAL' WHEN breaking >= 1 THEN 'WARN' ELSE 'OK' END AS status FROM (
 SELECT source, kind, count(*) AS events, count_if(kind NOT IN ('ADDED', 'WIDENED')) AS breaking,
        array_join(sort_array(collect_set(leaf)), ', ') AS leaves
-FROM `system_health`.`ops`.`drift` WHERE at >= cast(date_sub(current_date(), 30) as timestamp) AND at < cast(current_date() as timestamp)
+FROM `system_health`.`ops`.`drift` WHERE at >= cast(date_sub(current_date(), 30) as timestamp) AND at <= current_timestamp()
 GROUP BY source, kind ORDER BY breaking DESC, source, kind
 )
 )) r
-CROSS JOIN (SELECT count(*) AS found FROM `system_health`.`ops`.`runs` WHERE run_id <> 'seed' AND started_at < cast(current_date() as timestamp)) e
+CROSS JOIN (SELECT count(*) AS found FROM `system_health`.`ops`.`runs` WHERE run_id <> 'seed' AND started_at <= current_timestamp()) e
