@@ -35,6 +35,10 @@ Tables = Annotated[
 Domains = Annotated[list[str] | None, typer.Option("--domain", help="Only the tables of this domain; may be repeated.")]
 Full = Annotated[bool, typer.Option("--full", help="Judge every row again, not only the new ones.")]
 Failed = Annotated[bool, typer.Option("--failed", help="Only the tables that failed last.")]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option("--accept-drift", metavar="SOURCE", help="Go on with a source whose columns were removed or renamed."),
+]
 
 
 def output(ctx: typer.Context) -> Output:

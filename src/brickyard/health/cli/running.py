@@ -9,6 +9,7 @@ import typer
 from brickyard.health.cli.options import (
     DONE,
     PARTLY,
+    Accept,
     AsOf,
     Catalog,
     Domains,
@@ -48,6 +49,7 @@ def plan(
     domain: Domains = None,
     full: Full = False,
     failed: Failed = False,
+    accept: Accept = None,
     catalog: Catalog = None,
     source_catalog: SourceCatalog = None,
     as_of: AsOf = None,
@@ -58,7 +60,9 @@ def plan(
     """
     from brickyard.health import flow
 
-    made = flow.preview(door(ctx, catalog, source_catalog, as_of), _choice(table, domain, full=full, failed=failed))
+    made = flow.preview(
+        door(ctx, catalog, source_catalog, as_of), _choice(table, domain, accept, full=full, failed=failed)
+    )
     emit(_plan_document(made), output(ctx), lambda: plan_text(made))
 
 
@@ -68,6 +72,7 @@ def run(
     domain: Domains = None,
     full: Full = False,
     failed: Failed = False,
+    accept: Accept = None,
     catalog: Catalog = None,
     source_catalog: SourceCatalog = None,
     as_of: AsOf = None,
@@ -81,18 +86,25 @@ def run(
     """
     from brickyard.health import flow
 
-    choice = _choice(table, domain, full=full, failed=failed)
+    choice = _choice(table, domain, accept, full=full, failed=failed)
     with progress() as tell:
         outcome = flow.run(door(ctx, catalog, source_catalog, as_of), choice, on_step=on_step("run", tell))
     emit(outcome_document(outcome), output(ctx), lambda: outcome_text(outcome))
     raise typer.Exit(PARTLY if outcome.failed else DONE)
 
 
-def _choice(tables: Sequence[str] | None, domains: Sequence[str] | None, *, full: bool, failed: bool) -> Choice:
+def _choice(
+    tables: Sequence[str] | None,
+    domains: Sequence[str] | None,
+    accept: Sequence[str] | None,
+    *,
+    full: bool,
+    failed: bool,
+) -> Choice:
     from brickyard.health.flow import Choice
     from brickyard.health.flow.door import chosen
 
-    return Choice(chosen(tables or (), domains or ()), full, failed)
+    return Choice(chosen(tables or (), domains or ()), full, failed, frozenset(accept or ()))
 
 
 def on_step(name: str, tell: Callable[[Position], None]) -> OnStep:

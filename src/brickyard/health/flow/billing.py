@@ -208,16 +208,6 @@ def load_discounts(door: Door, discounts: Sequence[Discount], gold: Gold | None 
     return _price(door, discounts, gold or compile_all())
 
 
-def renew_discounts(door: Door, gold: Gold | None = None) -> Discounted | None:
-    """Make the negotiated prices anew from today's list prices; None where no discount was ever loaded."""
-    rows = door.sql(f"SELECT * FROM {door.places.ops('discounts')} ORDER BY sku_name, cloud, valid_from")
-    found = [
-        Discount(r["sku_name"], r["cloud"], Decimal(r["percent"]), r["valid_from"], r["valid_to"], at)
-        for at, r in enumerate(rows, 1)
-    ]
-    return _price(door, found, gold or compile_all()) if found else None
-
-
 def _date(day: date | None) -> str:
     return f"date'{day}'" if day else "cast(NULL as date)"
 

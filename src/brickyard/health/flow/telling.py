@@ -15,6 +15,7 @@ from brickyard.health.plan import lineage
 from brickyard.health.plan.compile import Gold, compile_all
 from brickyard.health.plan.lineage import Origin
 from brickyard.health.plan.text import text
+from brickyard.kernel.clock import system_clock
 from brickyard.kernel.errors import NotFound
 
 
@@ -109,7 +110,7 @@ def status(door: Door, gold: Gold | None = None) -> Status:
     gold = gold or compile_all()
     last = last_run(door)
     held = door.sql(f"SELECT holder, until FROM {door.places.ops('lease')}")
-    holder = next((row["holder"] for row in held if row["holder"] and row["until"] > door.at), "")
+    holder = next((row["holder"] for row in held if row["holder"] and row["until"] > system_clock()), "")
     looks = _Looks(
         _counts(door, gold), _batches(door), _newest(door, gold), _ties(door), _quarantined(door), _failures(door),
         _presences(door),
