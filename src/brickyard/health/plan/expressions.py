@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.lineage import Node, lineage
 
 _DIALECT = "databricks"
 _UNSTEADY = {"current_timestamp", "current_date", "now", "rand", "randn", "uuid", "monotonically_increasing_id"}
@@ -43,12 +44,22 @@ def read(sql: str) -> Expression:
     )
 
 
-def projection(query: str, name: str) -> str | None:
-    """Return the expression that a query gives *name* to, as SQL, or None where its outer projection has no such name."""
-    tree = sqlglot.parse_one(query, dialect=_DIALECT)
-    selects = tree.selects if isinstance(tree, exp.Query) else []
-    found = next((node for node in selects if isinstance(node, exp.Alias) and node.alias == name), None)
-    return found.this.sql(dialect=_DIALECT) if found else None
+@cache
+def traced(query: str, tables: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, tuple[tuple[str, str], ...]]:
+    """Return the columns (table, column) that a query computes each of its columns from, through its inner queries.
+
+    *tables* are the tables that it reads, with their columns. A column that reads none, such as a count, has nothing.
+    """
+    schema = {table: dict.fromkeys(columns, "string") for table, columns in tables}
+    found = lineage(None, query, schema, dialect=_DIALECT)
+    nodes = found.items() if isinstance(found, dict) else ()
+    return {name: tuple(sorted(set(_ends(node)))) for name, node in nodes}
+
+
+def _ends(node: Node) -> Iterator[tuple[str, str]]:
+    for one in node.walk():
+        if isinstance(one.expression, exp.Table):
+            yield one.expression.name, one.name.rpartition(".")[2]
 
 
 def _column(node: exp.Column) -> str:

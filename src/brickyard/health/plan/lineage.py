@@ -8,17 +8,23 @@ from dataclasses import dataclass
 
 from brickyard.health.model.compiled import GoldColumn, GoldTable
 from brickyard.health.model.contract import Join
+from brickyard.health.model.source import JOINT, Source
 from brickyard.health.plan import expressions
-from brickyard.health.plan.bronze import DATED
+from brickyard.health.plan.bronze import DATED, OWN
+from brickyard.health.plan.checks import tables_in
 from brickyard.health.plan.compile import Gold
 from brickyard.kernel.errors import NotFound, SpecInvalid
+
+_SOURCE = "source_rows"
+_ENDS = ("valid_to", "is_current")
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
     """A gold column or a source's leaf, how it is computed, and what it is computed from.
 
-    `layer` is gold or source; `name` is `domain.table.column`, or `schema.table.path.of.the.leaf`.
+    `layer` is gold or source; `name` is `domain.table.column`, or `schema.table.path.of.the.leaf`, or `schema.table.*`
+    for the whole row, or `schema.table` for the time of a dated state.
     """
 
     layer: str
@@ -34,6 +40,45 @@ class Origin:
             yield self
         for origin in self.origins:
             yield from origin.leaves()
+
+    def ways(self) -> Iterator[tuple[str, ...]]:
+        """Yield the names on every way from here to the end of it."""
+        if not self.origins:
+            yield (self.name,)
+        for origin in self.origins:
+            yield from ((self.name, *way) for way in origin.ways())
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A gold column reads a leaf of a source (named as in `Origin`), itself or `through` other gold tables."""
+
+    column: str
+    leaf: str
+    through: tuple[str, ...] = ()
+
+
+def edges(gold: Gold) -> tuple[Edge, ...]:
+    """Return what every column of every table reads of the sources, each leaf once; the engine's own columns left out."""
+    found = [
+        edge
+        for table in gold
+        for column in table.columns
+        if column.origin != "audit"
+        for edge in _edges(gold, table, column)
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _edges(gold: Gold, table: GoldTable, column: GoldColumn) -> Iterator[Edge]:
+    origin = _of(gold, table, column, frozenset())
+    leaves = {leaf.name for leaf in origin.leaves()}
+    passed: dict[str, set[str]] = {}
+    for *between, end in origin.ways():
+        if end in leaves:
+            tables = {name.rpartition(".")[0] for name in between} - {table.table}
+            passed.setdefault(end, set()).update(tables)
+    yield from (Edge(origin.name, leaf, tuple(sorted(passed[leaf]))) for leaf in sorted(passed))
 
 
 def find(gold: Gold, name: str) -> tuple[GoldTable, GoldColumn]:
@@ -81,8 +126,9 @@ def _origins(gold: Gold, table: GoldTable, column: GoldColumn, passed: frozenset
     elif column.origin == "source":
         for read in column.reads:
             yield from _read(gold, table, read, passed)
-    elif column.origin == "history" and table.source and table.contract.valid_from:
-        yield from _leaf(table, table.contract.valid_from)
+    elif column.origin == "history":
+        for read in (table.contract.valid_from, table.contract.delete_time if column.name in _ENDS else None):
+            yield from _leaf(table, read) if read else ()
 
 
 def _enriched(gold: Gold, table: GoldTable, column: GoldColumn, passed: frozenset[str]) -> Iterator[Origin]:
@@ -99,6 +145,9 @@ def _enriched(gold: Gold, table: GoldTable, column: GoldColumn, passed: frozense
     keys = {ours for join in used.values() for ours in (*join.on.values(), join.as_of)}
     for ours in sorted(keys - set(column.reads)):
         yield from _gold(gold, table.table, ours, passed)
+    for join in used.values():
+        for theirs in (*join.where, *join.valid):
+            yield from _gold(gold, join.to, theirs, passed)
 
 
 def _gold(gold: Gold, table: str, name: str, passed: frozenset[str]) -> Iterator[Origin]:
@@ -109,30 +158,42 @@ def _gold(gold: Gold, table: str, name: str, passed: frozenset[str]) -> Iterator
 
 
 def _read(gold: Gold, table: GoldTable, read: str, passed: frozenset[str]) -> Iterator[Origin]:
-    """A column that the contract's own query made reads what the query names; any other is a leaf."""
+    """A column that the contract's own query made reads what the query computes it from; any other is a leaf."""
     if not table.contract.rows:
         yield from _leaf(table, read)
-        return
-    if table.source and table.source.leaf(read):
-        yield from _leaf(table, read)
-        return
-    for name in _names(table, table.contract.rows, read):
-        yield from _leaf(table, name)
+    elif table.source:
+        yield from _computed(gold, table, table.source, read, passed)
 
 
-def _names(table: GoldTable, rows: str, read: str) -> list[str]:
-    """Name what a column of the contract's query is made of: its own projection, else all that the query names."""
-    query = rows.replace("{", "`").replace("}", "`")
-    projection = expressions.projection(query, read)
-    found = sorted({name.rpartition(".")[2] for name in expressions.read(projection or query).columns})
-    if projection and not all(table.source and table.source.leaf(name) for name in found):
-        return _names(table, rows, "")
-    return found
+def _computed(gold: Gold, table: GoldTable, source: Source, read: str, passed: frozenset[str]) -> Iterator[Origin]:
+    """A column that reads no column counts rows, or says that there is one."""
+    rows = table.contract.rows or ""
+    others = tables_in(rows)
+    query = rows.replace("{source}", _SOURCE)
+    for other in others:
+        query = query.replace("{" + other + "}", _flat(other))
+    own = (_SOURCE, (*(leaf.column for leaf in source.leaves), *(name for name, _, _ in (*OWN, DATED))))
+    known = (own, *((_flat(other), tuple(column.name for column in gold[other].columns)) for other in others))
+    found = expressions.traced(query, known).get(read.lower(), ())
+    for name, column in found:
+        if name == _SOURCE:
+            yield from _leaf(table, column)
+        else:
+            yield from _gold(gold, next(other for other in others if _flat(other) == name), column, passed)
+    if not found:
+        yield Origin("source", f"{source.name}.*", "row", comment="Whether the row is there")
+
+
+def _flat(table: str) -> str:
+    return table.replace(".", JOINT)
 
 
 def _leaf(table: GoldTable, name: str) -> Iterator[Origin]:
-    leaf = table.source.leaf(name) if table.source else None
-    if table.source and name == DATED[0]:
-        yield Origin("source", table.source.name, DATED[1], comment=DATED[2])
-    elif table.source and leaf:
-        yield Origin("source", f"{table.source.name}.{'.'.join(leaf.path)}", leaf.type, comment=leaf.comment)
+    source = table.source
+    leaf = source.leaf(name) if source else None
+    if source and name == DATED[0]:
+        yield Origin("source", source.name, DATED[1], comment=DATED[2])
+    elif source and name == OWN[0][0]:
+        yield Origin("source", f"{source.name}.*", "row", comment="Every column of the row")
+    elif source and leaf:
+        yield Origin("source", f"{source.name}.{'.'.join(leaf.path)}", leaf.type, comment=leaf.comment)
