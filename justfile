@@ -30,10 +30,11 @@ lint:
 test *ARGS:
     "{{ bin }}/pytest" {{ ARGS }}
 
-# Write docs/reference.md and the tables of docs/share.md from the code
+# Write docs/reference.md, the tables of docs/share.md and docs/health from the code
 docs:
     "{{ bin }}/python" docs/generate.py
     "{{ bin }}/python" docs/share_tables.py
+    "{{ bin }}/python" docs/health_pages.py
     "{{ bin }}/python" docs/health_kpis.py
 
 # Seconds of `brickyard --help`

@@ -145,9 +145,6 @@ def _enriched(gold: Gold, table: GoldTable, column: GoldColumn, passed: frozense
     keys = {ours for join in used.values() for ours in (*join.on.values(), join.as_of)}
     for ours in sorted(keys - set(column.reads)):
         yield from _gold(gold, table.table, ours, passed)
-    for join in used.values():
-        for theirs in (*join.where, *join.valid):
-            yield from _gold(gold, join.to, theirs, passed)
 
 
 def _gold(gold: Gold, table: str, name: str, passed: frozenset[str]) -> Iterator[Origin]:
