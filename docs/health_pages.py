@@ -74,7 +74,7 @@ def copying(source: Source) -> str:
     if source.capture is Capture.SNAPSHOT:
         return "as dated snapshots: its whole state, whenever that differs from the last one copied"
     days = bronze.overlap(source).days
-    return f"by appending: rows whose `{source.watermark}` is at most {days} days before the newest copied, those already held left out"
+    return f"by appending: rows with a `{source.watermark}` later than {days} days before the newest one copied, or with none, but each row once"
 
 
 def source_words(source: Source) -> str:
@@ -90,11 +90,9 @@ def newest_words(one: GoldTable) -> str:
     """Say which of several rows of a key stands."""
     if not one.latest and one.contract.kind is not Kind.DIM_SCD2:
         return ""
-    order = [("its dated state" if name == "_snapshot_at" else f"`{name}`") for name in one.contract.sequence]
+    order = [f"`{name}`" for name in one.contract.sequence]
     per = "key and `valid_from`" if one.contract.kind is Kind.DIM_SCD2 else "key"
-    return (
-        f"Of several rows of a {per} the one with the greatest {', then '.join([*order, 'hash of its values'])} stands."
-    )
+    return f"Of several rows of a {per} the one with the greatest {', then '.join([*order, 'hash of the whole row'])} stands."
 
 
 def join_words(join: Join, here: str) -> str:
@@ -141,8 +139,8 @@ def origin(one: GoldTable, column: GoldColumn, read: dict[str, list[Edge]]) -> s
     leaves = [leaf_name(one, edge.leaf) for edge in read.get(f"{one.table}.{column.name}", ())]
     declared = expression(one, column.name)
     if declared:
-        return f"`{declared}`" + (f" over {code(leaves)}" if one.contract.rows and leaves else "")
-    return code(leaves)
+        return f"`{declared}`" + (f" over {', '.join(leaves)}" if one.contract.rows and leaves else "")
+    return ", ".join(leaves) or "the query"
 
 
 def expression(one: GoldTable, name: str) -> str:
@@ -152,11 +150,11 @@ def expression(one: GoldTable, name: str) -> str:
 
 
 def leaf_name(one: GoldTable, leaf: str) -> str:
-    """Shorten a leaf of the table's own source to its path."""
+    """Write a leaf of the table's own source as its path, in code marks."""
     own = one.source.name if one.source else ""
     if leaf == own:
         return "time of the dated state"
-    return {f"{own}.*": "the whole row"}.get(leaf, leaf.removeprefix(f"{own}."))
+    return "the whole row" if leaf == f"{own}.*" else f"`{leaf.removeprefix(f'{own}.')}`"
 
 
 def columns(one: GoldTable, read: dict[str, list[Edge]]) -> str:
