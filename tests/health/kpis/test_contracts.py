@@ -15,7 +15,7 @@ from tests.health.kpis.stand import AT, gold, types
 
 from brickyard.health.model.kpi import KpiContract, Limits, Status, Unit, alerts, contracts
 from brickyard.health.plan import ddl
-from brickyard.health.plan.kpis import Window, needs_slots, observed, query, rolling, scheduled, verdict
+from brickyard.health.plan.kpis import Window, needs_slots, observed, query, rolling, scheduled, verdict, worst_first
 from brickyard.health.plan.text import Places
 
 PLACES, DIALECT = Places("g", "system"), "databricks"
@@ -108,6 +108,14 @@ def test_limits_hold_from_their_value_on_and_the_unknown_is_not_assessed():
 def test_two_unknown_rows_are_not_well():
     rows = [{"status": Status.NOT_ASSESSED}, {"status": Status.NOT_ASSESSED}]
     assert verdict(COMPUTED[0], 5, rows).status is Status.NOT_ASSESSED
+
+
+def test_of_too_many_rows_the_worst_are_kept_and_it_is_said():
+    rate = contracts()["success-rate"]
+    assert worst_first(rate, "q") == "SELECT * FROM (\nq\n) ORDER BY success_percent ASC NULLS LAST LIMIT 10000"
+    assert worst_first(contracts()["daily-cost"], "q") == "q\nLIMIT 10000"
+    told = verdict(rate, 5, [{"status": Status.WARN}], more=True)
+    assert told.reason == "1 of 1 rows are WARN; more than 10000 rows, the others are not shown"
 
 
 def test_a_contract_without_query_must_say_what_is_missing():

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.health.kpis.stand import Stand, at, day, lines, money, used
 
+from brickyard.health.flow import kpis
 from brickyard.health.model.kpi import Status
 
 OK, WARN, CRITICAL, NOT_ASSESSED = Status
@@ -222,3 +223,16 @@ def test_corrections_stand_by_the_month_in_which_they_came_and_name_the_months_t
         (date(2026, 2, 1), 0.0, money("0"), money("0"), "", OK),
         (date(2026, 4, 1), 12.0, money("12"), money("7"), "2026-03, 2026-04", WARN),
     ]
+
+
+def test_of_more_rows_than_are_kept_none_that_is_worse_goes_unseen(stand: Stand):
+    stand.fill({USAGE: [], "lakeflow.dim_job": []})
+    table = stand.door.places.gold(USAGE)
+    stand.sql(
+        f"INSERT INTO {table} (record_id, usage_date, sku_name, usage_quantity, effective_price)"
+        " SELECT cast(id as string), date'2026-04-02', concat('S', cast(id as string)), cast(1 as decimal(28,18)),"
+        " CASE WHEN id <> 7 THEN cast(1 as decimal(18,10)) END FROM range(10050)"
+    )
+    found = kpis.value(stand.door, "unpriced-share")
+    assert (found.status, len(found.rows), found.rows[0]["sku_name"], found.value) == (CRITICAL, 10_000, "S7", "100.0")
+    assert found.reason == "1 of 10000 rows are CRITICAL; more than 10000 rows, the others are not shown"

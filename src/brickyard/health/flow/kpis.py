@@ -128,11 +128,20 @@ def _value(door: Door, contract: KpiContract, known: _Known, since: date | None,
     jobs = door.sql(plan.scheduled(door.places, window)) if plan.needs_slots(contract) else ()
     made = plan.made(door.places, known.tables, jobs, window)
     found = int(door.sql(plan.observed(contract, door.places, window.literals, made))[0]["found"])
-    rows: Sequence[Mapping[str, Any]] = ()
-    if contract.evidence is None or found >= contract.evidence.least:
-        rows = door.sql(plan.query(contract, door.places, window.literals, made))
+    enough = contract.evidence is None or found >= contract.evidence.least
+    rows, more = (
+        _rows(door, contract, plan.query(contract, door.places, window.literals, made)) if enough else ((), False)
+    )
     told = plan.judged(contract, rows)
-    return _kpi(contract, window, plan.verdict(contract, found, told), None, told)
+    return _kpi(contract, window, plan.verdict(contract, found, told, more=more), None, told)
+
+
+def _rows(door: Door, contract: KpiContract, sql: str) -> tuple[Sequence[Mapping[str, Any]], bool]:
+    """Return the rows that are kept, and whether there are more; then the worst are kept."""
+    rows = door.sql(plan.at_most(sql))
+    if len(rows) <= plan.MOST:
+        return rows, False
+    return door.sql(plan.worst_first(contract, sql)), True
 
 
 def _kpi(

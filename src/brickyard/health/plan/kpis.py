@@ -21,6 +21,7 @@ from brickyard.kernel.errors import SpecInvalid
 from brickyard.kernel.names import quote
 
 _PARAMETER = re.compile(r"(?<![:\w]):(from_time|to_time|from|to|at)\b")
+MOST = 10_000  # rows of a KPI that are kept and judged
 MADE = "made."  # relations that are written for a query, not stored
 _WORST = (Status.CRITICAL, Status.WARN, Status.OK)
 Row = Mapping[str, Any]
@@ -93,6 +94,19 @@ def breaches(contract: KpiContract, sql: str, level: Status) -> str:
     return f"SELECT * FROM (\n{sql}\n) WHERE {contract.judged} {'>=' if limits.worse == 'above' else '<'} {limit}"
 
 
+def at_most(sql: str) -> str:
+    """Ask for one row more than are kept, so that it is seen whether there are more."""
+    return f"{sql}\nLIMIT {MOST + 1}"
+
+
+def worst_first(contract: KpiContract, sql: str) -> str:
+    """Ask for the rows that are kept of more than that: the worst, so that none of them goes unseen."""
+    if contract.limits is None:
+        return f"{sql}\nLIMIT {MOST}"
+    order = "DESC" if contract.limits.worse == "above" else "ASC"
+    return f"SELECT * FROM (\n{sql}\n) ORDER BY {contract.judged} {order} NULLS LAST LIMIT {MOST}"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A status and why."""
@@ -113,10 +127,10 @@ def _row(contract: KpiContract, row: Row) -> Status:
     return Status.NOT_ASSESSED if value is None else Status.OK
 
 
-def verdict(contract: KpiContract, found: int, rows: Sequence[Row]) -> Verdict:
+def verdict(contract: KpiContract, found: int, rows: Sequence[Row], *, more: bool = False) -> Verdict:
     """Judge a KPI by what it rests on and its judged rows: the worst status that any row has, and how many have it.
 
-    Too few observations, or not one row with a value, is NOT_ASSESSED; no row at all over enough observations is OK.
+    *more*: there are further rows, none of them worse. Too few observations, or not one row with a value, is NOT_ASSESSED; no row at all over enough observations is OK.
     """
     evidence = contract.evidence
     if evidence and found < evidence.least:
@@ -128,7 +142,8 @@ def verdict(contract: KpiContract, found: int, rows: Sequence[Row]) -> Verdict:
     worst = next((status for status in _WORST if counts[status]), Status.NOT_ASSESSED)
     if worst is Status.NOT_ASSESSED:
         return Verdict(worst, f"no row has a value of {contract.judged}. {contract.not_assessed}")
-    return Verdict(worst, _told(contract, worst, counts, len(rows)))
+    told = f"; more than {MOST} rows, the others are not shown" if more else ""
+    return Verdict(worst, _told(contract, worst, counts, len(rows)) + told)
 
 
 def _told(contract: KpiContract, worst: Status, counts: Mapping[Status, int], rows: int) -> str:
