@@ -125,6 +125,7 @@ def test_the_product_tells_the_age_of_its_rows_and_the_days_until_a_source_forge
         ("access.audit", 52.0, at(29), WARN),
     }
     assert {row["status"] for row in lag.rows[1:]} == {NOT_ASSESSED}
+    assert all(row["retention_days"] for row in left.rows), "a source that keeps its rows has no margin"
     assert lines(left, "source", "days_left", "left_percent", "retention_days", "last_copy", "status")[0] == (
         *("access.audit", 364.0, 99.73, 365, AT - timedelta(days=1)),
         OK,
