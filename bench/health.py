@@ -1,6 +1,6 @@
 """What a gold layer costs as it grows: `.venv/bin/python bench/health.py [merge] [rerun] [load]`.
 
-merge: one day's batch into fact_usage of 1, 4 and 16 million rows, median of 7, with the files that a merge reads.
+merge: one day's batch into fact_usage of 1, 4 and 16 million rows, median of 7, with what a merge reads.
 rerun: a run over every table with nothing new. load: 10 million usage rows, first load, then one day more.
 """
 
@@ -107,7 +107,7 @@ def usage(prefix: str, day: date, rows: int, more: str = "") -> str:
 
 def merges() -> None:
     """Measure one merge of an equal batch into a table that grows."""
-    gold, medians, files = compile_all(), [], []
+    gold, medians, volumes = compile_all(), [], []
     with engine() as (_, sql):
         places = Places("b_health", "b")
         flow.init(Door(sql, places, AT), gold)
@@ -117,20 +117,22 @@ def merges() -> None:
             while held < millions * 1_000_000:
                 _held(sql, places, day, PER_DAY)
                 day, held = day + timedelta(days=1), held + PER_DAY
-            times, read = [], []
+            times, read, replaced = [], [], []
             for _ in range(ROUNDS):
                 run += 1
                 _bronze(sql, places, day - timedelta(days=1), run)
-                work, before = Work(sql, places, gold, {}, Now(run, "bench", AT)), _held_files(sql, places)
+                work, before = Work(sql, places, gold, {}, Now(run, "bench", AT)), _read()
                 begun = time.perf_counter()
                 apply(work, Merge("billing.fact_usage", run - 1, "bench"))
                 times.append(time.perf_counter() - begun)
-                read.append(before - _skipped(sql, places))
+                read.append(_read() - before)
+                replaced.append(_replaced(sql, places))
             medians.append(statistics.median(times))
-            files.append(statistics.median(read))
+            volumes.append(statistics.median(read))
             note(f"merge of {BATCH:,} rows into {millions} M", medians[-1], "s")
-            note("  files of the target that it read", files[-1], "files")
-    note("files read, most / fewest", max(files) / min(files), "times", 1.2)
+            note("  read from disk, all of the merge", volumes[-1], "MB")
+            note("  files of the target that it replaced", statistics.median(replaced), "files")
+    note("read at 16 M / at 1 M, the growth being the table's log", volumes[2] / volumes[0], "times")
     note("time at 4 M / at 1 M", medians[1] / medians[0], "times", 1.2)
     note("time at 16 M / at 1 M", medians[2] / medians[0], "times", 1.4)
 
@@ -156,15 +158,17 @@ def _bronze(sql: Any, places: Places, day: date, run: int) -> None:
         sql(f"INSERT INTO {places.bronze('billing_usage')} ({text.names(columns)}) {inner}")
 
 
-def _held_files(sql: Any, places: Places) -> int:
-    return int(sql(f"DESCRIBE DETAIL {places.gold('billing.fact_usage')}")[0]["numFiles"])
+def _read() -> float:
+    """Megabytes that this process and its children have read so far."""
+    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    return sum(process.io_counters().read_chars for process in processes) / 2**20
 
 
-def _skipped(sql: Any, places: Places) -> int:
-    """How many files of the target the last merge did not read."""
+def _replaced(sql: Any, places: Places) -> int:
+    """How many files of the target the last merge replaced."""
     told = sql(f"DESCRIBE HISTORY {places.gold('billing.fact_usage')} LIMIT 1")[0]["operationMetrics"]
     metrics = json.loads(told) if isinstance(told, str) else dict(told)
-    return int(metrics["num_target_files_skipped_during_scan"])
+    return int(metrics["num_target_files_removed"])
 
 
 # --- rerun and load -------------------------------------------------------------------------------------------------
