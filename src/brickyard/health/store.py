@@ -43,6 +43,15 @@ def state(sql: Sql, places: Places, bronze: Collection[str]) -> State:
     )
 
 
+def next_run(sql: Sql, places: Places) -> int:
+    """Return the number for a run that begins; only who holds the lease may ask, or two runs take the same.
+
+    A number that gold has taken already must not come again: rows copied under it would never be merged.
+    """
+    last = _last_run(sql, places)
+    return int(last["run"]) + 1 if last else 1
+
+
 def _last_run(sql: Sql, places: Places) -> Mapping[str, Any] | None:
     rows = sql(f"SELECT * FROM {places.ops('runs')} ORDER BY run DESC LIMIT 1")
     return rows[0] if rows else None

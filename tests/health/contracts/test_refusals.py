@@ -325,7 +325,7 @@ def test_rows_that_would_vanish_where_no_quarantine_keeps_them() -> None:
     rule = "expect:\n  - {name: typed, check: \"node_type <> ''\"}\n"
     assert refused(with_column("copy: [instance_id]", faulty) + rule) == (
         Problem(f"node_type: {told}", "a.yaml:10", "leave such rows out in `rows`, or judge them in the fact"),
-        Problem(f"typed: {told}", "a.yaml:13", "say `action: warn`"),
+        Problem(f"typed: {told}", "a.yaml:13", "judge them in the fact that this table is made from"),
     )
 
 

@@ -220,3 +220,22 @@ def test_a_state_without_any_row_is_not_taken_and_the_last_one_stays(workspace: 
     assert sql("SELECT workspace_id, is_current FROM emptied_health.shared.dim_workspace") == [
         {"workspace_id": "1", "is_current": True}
     ]
+
+
+def test_a_run_that_planned_before_another_ended_does_not_reuse_its_number(door: Door) -> None:
+    """Rows copied under a number that gold has already taken would never be merged after a kill."""
+    flow.init(door, some(*GOLD))
+    other = Door(Engine(door.sql.client), door.places, AT)
+
+    def meanwhile(sql: str) -> str | None:
+        if sql.startswith("UPDATE") and "`lease`" in sql and not passed:
+            passed.append(sql)
+            flow.run(other, Choice(), some(*GOLD))
+            fill(other.sql, door.places.source_catalog, ONE, "two")
+        return "before" if sql.startswith("MERGE INTO") and GOLD[0].split(".")[1] in sql else None
+
+    passed: list[str] = []
+    with pytest.raises(Killed):
+        flow.run(replace(door, sql=Engine(door.sql.client, meanwhile)), Choice(), some(*GOLD))
+    assert run(door).failed == ()
+    assert events(door, GOLD[0]) == ["one", "two"]

@@ -56,7 +56,7 @@ def run(
         return Outcome(seen.state.last_run, skipped=_skips(steps))
     _first(door, steps, grown)
     with leasing.held(door, hold) as holder:
-        now = Now(seen.state.last_run + 1, holder, door.at)
+        now = Now(store.next_run(door.sql, door.places), holder, door.at)
         work = Work(door.sql, door.places, grown, {**_described(grown), **seen.shapes}, now)
         _remember(work, seen)
         return _ended(work, steps, on_step)

@@ -124,12 +124,11 @@ class Reference(_Strict):
 
 
 class Expectation(_Strict):
-    """A rule for single rows, over gold columns; a row that breaks it is quarantined, or only counted."""
+    """A rule for single rows, over gold columns; a row that breaks it is quarantined."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$")]
     when: str | None = None
     check: str
-    action: Literal["quarantine", "warn"] = "quarantine"
 
 
 class Reconcile(_Strict):

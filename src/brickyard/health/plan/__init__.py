@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -184,6 +184,3 @@ def _again(table: GoldTable, seen: Seen, moving: set[str], *, first: bool) -> It
         last = done.last if done else 0
         if join.to in moving or seen.state.changed.get(join.to, 0) > last:
             yield LookUpAgain(table.table, join.to, last)
-
-
-Progress = Callable[[Step, str], None]

@@ -285,8 +285,7 @@ def _kept_out(table: GoldTable) -> Iterator[Fault]:
                 ("columns", at), f"{entry.name}: {told}", "leave such rows out in `rows`, or judge them in the fact"
             )
     for at, rule in enumerate(table.contract.expect):
-        if rule.action == "quarantine":
-            yield Fault(("expect", at), f"{rule.name}: {told}", "say `action: warn`")
+        yield Fault(("expect", at), f"{rule.name}: {told}", "judge them in the fact that this table is made from")
 
 
 def between(contract: Contract, reads: Sequence[Read], tables: Mapping[str, GoldTable]) -> Iterator[Fault]:

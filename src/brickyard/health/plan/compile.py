@@ -11,7 +11,7 @@ from brickyard.health.model import source as sources
 from brickyard.health.model.compiled import AUDIT, HISTORY, GoldColumn, GoldTable
 from brickyard.health.model.contract import Column, Contract, Copy, Flatten, Kind
 from brickyard.health.model.reading import Path, Read, read_all
-from brickyard.health.model.source import JOINT, Leaf, Source
+from brickyard.health.model.source import Leaf, Source
 from brickyard.health.plan import checks, expressions, text
 from brickyard.health.plan.checks import Fault
 from brickyard.kernel.errors import Problem, SpecInvalid
@@ -206,8 +206,3 @@ def _ordered(tables: Mapping[str, GoldTable]) -> dict[str, GoldTable]:
     for name in sorted(tables):
         visit(name)
     return done
-
-
-def leaf_name(path: Sequence[str]) -> str:
-    """Name the bronze column of a leaf's path."""
-    return JOINT.join(path)

@@ -99,7 +99,7 @@ def faults(table: GoldTable) -> str:
     """The names of the rules that a row breaks, joined by commas; empty for a good row."""
     cases = [(f"does-not-fit:{c.name}", quote(_MISFIT + c.name)) for c in table.columns if c.narrow]
     cases += [(f"null:{c.name}", f"{quote(c.name)} IS NULL") for c in table.of_origin("source") if c.not_null]
-    cases += [(rule.name, _broken(rule)) for rule in table.contract.expect if rule.action == "quarantine"]
+    cases += [(rule.name, _broken(rule)) for rule in table.contract.expect]
     if dates_its_versions(table):
         cases.append(("null:valid_from", "_from IS NULL"))
     if not cases:
