@@ -30,12 +30,15 @@ class Batch:
         return f"{low}_batch <= {self.last}"
 
 
-def typed(table: GoldTable, places: Places, condition: str) -> str:
-    """Rows of bronze that meet a condition, with gold's columns, `_version`, and what is wrong with each in `_faults`."""
+def typed(table: GoldTable, places: Places, condition: str, groups_of: str = "") -> str:
+    """Rows of bronze that meet a condition, with gold's columns, `_version`, and what is wrong with each in `_faults`.
+
+    *groups_of*: a condition on bronze; then only rows of the groups that rows which meet it belong to.
+    """
     columns = [f"{column.sql} AS {quote(column.name)}" for column in table.of_origin("source")]
     columns += [_misfit(column, table) for column in table.of_origin("source") if column.narrow]
     columns += [f"{sql} AS {name}" for name, sql in _keeping(table)]
-    inner = f"SELECT {', '.join(columns)} FROM {_rows(table, places, condition)} b"
+    inner = f"SELECT {', '.join(columns)} FROM {_rows(table, places, condition, groups_of)} b"
     return f"SELECT *, {faults(table)} AS _faults FROM ({inner})"
 
 
@@ -67,11 +70,14 @@ def _sequence(table: GoldTable) -> list[tuple[str, str]]:
     return found
 
 
-def _rows(table: GoldTable, places: Places, condition: str) -> str:
+def _rows(table: GoldTable, places: Places, condition: str, groups_of: str) -> str:
     contract = table.contract
     if table.source is None:
         return f"({contract.rows})"
     bronze = f"(SELECT * FROM {places.bronze(table.source.bronze)} WHERE {condition})"
+    if groups_of:
+        hit = f"SELECT DISTINCT {names(contract.group)} FROM {places.bronze(table.source.bronze)} WHERE {groups_of}"
+        bronze = f"(SELECT b.* FROM {bronze} b LEFT SEMI JOIN ({hit}) g ON {same(contract.group, 'b', 'g')})"
     if not contract.rows:
         return bronze
     sql = contract.rows.replace("{source}", bronze)
@@ -197,17 +203,8 @@ def _with_content(table: GoldTable, relation: str) -> str:
 def groups(table: GoldTable, places: Places, batch: Batch) -> str:
     """The rows of every group that a batch touches, recomputed from all of bronze up to the batch."""
     condition = Batch(0, batch.last).sql
-    contract = table.contract
-    if table.source and batch.first and contract.group:
-        bronze = places.bronze(table.source.bronze)
-        hit = f"SELECT DISTINCT {names(contract.group)} FROM {bronze} WHERE {batch.sql}"
-        rows = (
-            f"(SELECT b.* FROM (SELECT * FROM {bronze} WHERE {condition}) b"
-            f" LEFT SEMI JOIN ({hit}) g ON {same(contract.group, 'b', 'g')})"
-        )
-        good = typed(table, places, condition).replace(f"(SELECT * FROM {bronze} WHERE {condition})", rows)
-    else:
-        good = typed(table, places, condition)
+    touched_only = batch.sql if table.source and batch.first and table.contract.group else ""
+    good = typed(table, places, condition, touched_only)
     return _with_content(table, f"SELECT * FROM ({good}) WHERE _faults = ''")
 
 
