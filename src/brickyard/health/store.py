@@ -13,8 +13,7 @@ from typing import Any
 
 from brickyard.health.model.state import Done, Drift, Looked, Now, Sql, State
 from brickyard.health.plan.merging import Merged
-from brickyard.health.plan.statements import moment
-from brickyard.health.plan.text import Places, text
+from brickyard.health.plan.text import Places, moment, text
 from brickyard.kernel.errors import Conflict, WorkspaceRefused
 
 LEASE = timedelta(minutes=15)

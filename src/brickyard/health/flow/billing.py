@@ -24,8 +24,7 @@ from brickyard.health.plan import text as texts
 from brickyard.health.plan.bronze import Shape
 from brickyard.health.plan.compile import Gold, compile_all
 from brickyard.health.plan.discounts import Price, Series, negotiated
-from brickyard.health.plan.statements import moment
-from brickyard.health.plan.text import text
+from brickyard.health.plan.text import moment, text
 
 CURRENCY = "USD"
 _ACCOUNT, _LIST, _SOURCE = "billing.fact_account_prices", "billing.fact_list_prices", "billing.account_prices"

@@ -21,8 +21,7 @@ from brickyard.health.model.steps import CopyBronze
 from brickyard.health.plan import bronze
 from brickyard.health.plan.bronze import Shape
 from brickyard.health.plan.compile import Gold, compile_all
-from brickyard.health.plan.statements import moment
-from brickyard.health.plan.text import Places, text
+from brickyard.health.plan.text import Places, moment, text
 from brickyard.health.synthetic import Account
 from brickyard.health.synthetic import Shape as Changing
 from brickyard.health.synthetic import source as described

@@ -202,7 +202,7 @@ def count(relation: str) -> str:
 def insert(shape: Shape, places: Places, relation: str, now: Now) -> str:
     """Append good rows to bronze under the run's number."""
     leaves = [leaf.column for leaf in (*shape.source.leaves, *shape.extras)]
-    stamp = f"timestamp'{now.at:%Y-%m-%d %H:%M:%S.%f}Z'"
+    stamp = text.moment(now.at)
     dated = shape.source.capture is Capture.SNAPSHOT
     own = ["_row_hash", "_batch", "_copied_at", *(["_snapshot_at"] if dated else [])]
     values = f"_row_hash, cast({now.run} as bigint), {stamp}{', ' + stamp if dated else ''}"
@@ -250,4 +250,4 @@ def quarantine(shape: Shape, places: Places, relation: str, now: Now) -> str:
         f"SELECT {text.text(table)} AS table_name, _misfits AS reason, _row_hash AS row_hash,"
         f" min(to_json(named_struct({leaves}))) AS row FROM ({relation}) WHERE _misfits <> '' GROUP BY _misfits, _row_hash"
     )
-    return text.into_quarantine(places, rows, now.run, f"timestamp'{now.at:%Y-%m-%d %H:%M:%S.%f}Z'")
+    return text.into_quarantine(places, rows, now.run, text.moment(now.at))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from brickyard.health.model.compiled import GoldTable
@@ -41,7 +41,7 @@ def _day(day: str) -> date:
 
 def stamp(now: Now) -> Stamp:
     """Return the run's stamp as SQL."""
-    return Stamp(now.run, f"timestamp'{now.at:%Y-%m-%d %H:%M:%S.%f}Z'")
+    return Stamp(now.run, text.moment(now.at))
 
 
 def extent(table: GoldTable, places: Places, batch: Batch) -> str:
@@ -213,8 +213,3 @@ def reconcile(table: GoldTable, places: Places, last: int, days: Sequence[date] 
 def _type(table: GoldTable, name: str) -> str:
     column = table.column(name)
     return column.type if column else "string"
-
-
-def moment(at: datetime) -> str:
-    """Write a time as SQL."""
-    return f"timestamp'{at:%Y-%m-%d %H:%M:%S.%f}Z'"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from brickyard.health.model import types
 from brickyard.health.model.source import Leaf
@@ -44,6 +45,11 @@ class Places:
 def text(value: str) -> str:
     """Write a string literal."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def moment(at: datetime) -> str:
+    """Write a time (UTC) as a timestamp literal, to the microsecond."""
+    return f"timestamp'{at:%Y-%m-%d %H:%M:%S.%f}Z'"
 
 
 def names(columns: Iterable[str], of: str = "") -> str:
