@@ -73,7 +73,8 @@ def land(client: WorkspaceClient, account: Account, gold: Gold) -> None:
         columns = ", ".join(f"{quote(column)} {kind}" for column, kind in source.columns.items())
         sql(f"CREATE TABLE {LANDING}.{name} ({columns}, _arrived_at timestamp)")
         data = io.BytesIO()
-        pq.write_table(arrivals(account, name), data)
+        rows = arrivals(account, name)  # may hold values below structs that are null, which no Parquet file does
+        pq.write_table(pa.Table.from_pylist(rows.to_pylist(), schema=rows.schema), data)
         data.seek(0)
         path = f"/Volumes/{LANDING}/files/files/{name}.parquet"
         client.files.upload(path, data, overwrite=True)
