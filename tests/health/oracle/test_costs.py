@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tests.health.oracle.test_tables import AT, BEFORE_THE_DRIFT, PLACES, only, show
+from tests.health.oracle.stand import AT, BEFORE_THE_DRIFT, PLACES, only, show
 
 from brickyard.health import flow, oracle, synthetic
 from brickyard.health.flow import Door
