@@ -30,3 +30,12 @@ def test_a_pause_ends_as_soon_as_a_stop_is_asked_for():
     with pytest.raises(Interrupted):
         stop.pause(30)
     assert (time.monotonic() - started < 5, stop.requested()) == (True, True)
+
+
+def test_last_words_are_said_although_a_stop_is_asked_for():
+    stop.request()
+    with stop.last_words():
+        stop.pause(0.001)
+        stop.check()
+    with pytest.raises(Interrupted):
+        stop.check()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from brickyard.kernel.errors import Interrupted
 
 _WISH = threading.Event()
+_LAST_WORDS: ContextVar[bool] = ContextVar("last_words", default=False)
 
 
 def request() -> None:
@@ -24,13 +29,26 @@ def requested() -> bool:
     return _WISH.is_set()
 
 
+@contextmanager
+def last_words() -> Iterator[None]:
+    """Let the little that is written at an end be written, although this process is asked to stop: no wish is heard."""
+    before = _LAST_WORDS.set(True)
+    try:
+        yield
+    finally:
+        _LAST_WORDS.reset(before)
+
+
 def check() -> None:
     """Raise Interrupted when this process is asked to stop."""
-    if _WISH.is_set():
+    if _WISH.is_set() and not _LAST_WORDS.get():
         raise Interrupted("stopped on request", remedy="start it again: it goes on where it was")
 
 
 def pause(seconds: float) -> None:
     """Sleep for *seconds*, or raise Interrupted as soon as this process is asked to stop."""
-    _WISH.wait(seconds)
+    if _LAST_WORDS.get():
+        time.sleep(seconds)
+    else:
+        _WISH.wait(seconds)
     check()

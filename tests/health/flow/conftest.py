@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from databricks.sdk import WorkspaceClient
@@ -12,7 +13,9 @@ from brickyard.health import flow, synthetic
 from brickyard.health.flow import Door
 from brickyard.health.flow.door import places, through
 from brickyard.health.flow.seeding import Seeded, seed
+from brickyard.health.model.state import Sql
 from brickyard.health.plan.compile import Gold, compile_all
+from brickyard.kernel.errors import WorkspaceRefused
 from brickyard.local import LocalWorkspace
 
 DOMAINS = ("billing", "shared")
@@ -27,6 +30,25 @@ class Stand:
     door: Door
     seeded: Seeded
     gold: Gold = GOLD
+
+
+@dataclass(frozen=True)
+class Before:
+    """An engine with which something happens before a statement that begins with these words."""
+
+    sql: Sql
+    start: str
+    happens: Callable[[], None]
+
+    def __call__(self, statement: str) -> Any:
+        if statement.startswith(self.start):
+            self.happens()
+        return self.sql(statement)
+
+
+def refuse() -> None:
+    """What an engine says whose disk is full."""
+    raise WorkspaceRefused("No space left on device", code="statement-failed")
 
 
 @pytest.fixture(scope="module")

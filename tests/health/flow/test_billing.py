@@ -8,11 +8,14 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
-from tests.health.flow.conftest import Stand
+from tests.health.flow.conftest import Before, Stand, refuse
 
-from brickyard.health.flow import billing
+from brickyard.health import flow
+from brickyard.health.flow import Door, billing, telling
 from brickyard.health.flow.billing import MonthStatement
 from brickyard.health.model.bill import Discount, InvoiceLine
+from brickyard.kernel import stop
+from brickyard.kernel.errors import Interrupted, WorkspaceRefused
 
 APRIL = date(2026, 4, 1)
 
@@ -99,3 +102,61 @@ def test_discounts_price_usage_where_the_account_has_no_prices(stand: Stand):
     later = replace(stand.door, at=stand.door.at + timedelta(hours=1))
     billing.load_discounts(later, [Discount("NO_SUCH_SKU", "", Decimal(25), None, None, 2)], stand.gold)
     assert tuple(costs()) == (before, before)
+
+
+MERGE = "MERGE INTO `synthetic_health`.`billing`.`fact_account_prices`"
+EVERY = [Discount("*", "", Decimal(20), None, None, 2)]
+
+
+def last_run(door: Door) -> tuple[str, str]:
+    """How the newest run ended, and why."""
+    row = door.sql("SELECT status, message FROM synthetic_health.ops.runs ORDER BY run DESC LIMIT 1")[0]
+    return row["status"], row["message"]
+
+
+def reduced(door: Door) -> set[Decimal]:
+    """The ratios of effective and list price of usage."""
+    rows = door.sql(
+        "SELECT DISTINCT cast(effective_price / list_price as decimal(6,4)) AS share"
+        " FROM synthetic_health.billing.fact_usage WHERE list_price > 0"
+    )
+    return {row["share"] for row in rows}
+
+
+def test_a_load_that_fails_in_the_middle_ends_failed_with_the_reason_and_the_next_run_mends_it(stand: Stand):
+    stand.door.sql("DROP TABLE IF EXISTS synthetic.billing.account_prices")
+    later = replace(stand.door, at=stand.door.at + timedelta(hours=2))
+    with pytest.raises(WorkspaceRefused, match="No space left"):
+        billing.load_discounts(replace(later, sql=Before(later.sql, MERGE, refuse)), EVERY, stand.gold)
+    assert last_run(later) == ("FAILED", "statement-failed: No space left on device")
+    states = {one.table: one.failure for one in telling.status(later, stand.gold).tables if one.failure}
+    assert states == {"billing.fact_account_prices": "statement-failed: No space left on device"}
+    assert flow.run(later, gold=stand.gold).failed == ()
+    assert (last_run(later)[0], reduced(later)) == ("SUCCEEDED", {Decimal("0.8")})
+
+
+def test_a_load_that_is_interrupted_ends_interrupted_and_lets_the_next_one_in(stand: Stand):
+    stand.door.sql("DROP TABLE IF EXISTS synthetic.billing.account_prices")
+    later = replace(stand.door, at=stand.door.at + timedelta(hours=3))
+    try:
+        with pytest.raises(Interrupted):
+            half = [Discount("*", "", Decimal(50), None, None, 2)]
+            billing.load_discounts(replace(later, sql=Before(later.sql, MERGE, stop.request)), half, stand.gold)
+    finally:
+        stop.clear()
+    assert last_run(later) == ("INTERRUPTED", "stopped on request")
+    later = replace(later, at=later.at + timedelta(minutes=1))
+    assert billing.load_discounts(later, EVERY, stand.gold).used
+    assert (last_run(later)[0], reduced(later)) == ("SUCCEEDED", {Decimal("0.8")})
+
+
+def test_a_run_that_is_interrupted_ends_interrupted(stand: Stand):
+    later = replace(stand.door, at=stand.door.at + timedelta(hours=4))
+    merge = Before(later.sql, "MERGE INTO `synthetic_health`.`billing`.`fact_usage`", stop.request)
+    try:
+        with pytest.raises(Interrupted):
+            flow.run(replace(later, sql=merge), flow.Choice(full=True), stand.gold)
+    finally:
+        stop.clear()
+    assert last_run(later) == ("INTERRUPTED", "stopped on request")
+    assert flow.run(later, gold=stand.gold).failed == ()

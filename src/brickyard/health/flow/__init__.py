@@ -8,13 +8,14 @@ from brickyard.health import apply as doing
 from brickyard.health import observe, store
 from brickyard.health.apply import Work
 from brickyard.health.flow import leasing, looking
+from brickyard.health.flow.recording import recorded, subject, tried
 from brickyard.health.flow.terms import Choice, Door, Hold, OnStep, Outcome, Phase
 from brickyard.health.model.state import Drift, Now, State
 from brickyard.health.model.steps import CreateSchema, CreateTable, Plan, Skip, Step
 from brickyard.health.plan import Seen, made
 from brickyard.health.plan.bronze import Shape
 from brickyard.health.plan.compile import Gold, compile_all
-from brickyard.kernel.errors import BrickyardError, Interrupted
+from brickyard.kernel.errors import BrickyardError
 
 __all__ = ["Choice", "Door", "Hold", "OnStep", "Outcome", "Phase", "init", "preview", "run"]
 
@@ -58,26 +59,18 @@ def run(
     with leasing.held(door, hold) as holder:
         now = Now(store.next_run(door.sql, door.places), holder, door.at)
         work = Work(door.sql, door.places, grown, {**_described(grown), **seen.shapes}, now)
-        _remember(work, seen)
-        return _ended(work, steps, on_step)
+        with recorded(work) as ending:
+            _remember(work, seen)
+            outcome = _perform(work, steps, on_step)
+            ending.status = outcome.status
+    return outcome
 
 
 def _remember(work: Work, seen: Seen) -> None:
-    """Remember that the run began, how the sources are, and their drift, each difference once."""
-    store.begin(work.sql, work.places, work.now)
+    """Remember how the sources are, and their drift, each difference once."""
     store.looked(work.sql, work.places, looking.news(seen), work.now)
     found: Sequence[Drift] = [drift for drifts in seen.drifts.values() for drift in drifts]
     store.drifted(work.sql, work.places, found, work.now)
-
-
-def _ended(work: Work, steps: Plan, on_step: OnStep | None) -> Outcome:
-    try:
-        outcome = _perform(work, steps, on_step)
-    except Interrupted:
-        store.end(work.sql, work.places, work.now, "INTERRUPTED", work.now.at)
-        raise
-    store.end(work.sql, work.places, work.now, outcome.status, work.now.at)
-    return outcome
 
 
 def _need_catalog(door: Door) -> None:
@@ -111,32 +104,17 @@ def _perform(work: Work, steps: Plan, on_step: OnStep | None) -> Outcome:
     for step in steps.steps:
         if isinstance(step, Skip):
             _tell(on_step, step, "skipped", step.reason)
-        elif _name(step) not in broken:
+        elif subject(step) not in broken:
             _tell(on_step, step, "begun", "")
-            told = _tried(work, step)
+            told = tried(work, step)
             if isinstance(told, BrickyardError):
-                broken |= {_name(step), *_hang_on(work.gold, step)}
+                broken |= {subject(step), *_hang_on(work.gold, step)}
                 failed.append((step, told))
                 _tell(on_step, step, "failed", told.message)
             else:
                 done.append((step, told))
                 _tell(on_step, step, "done", told)
     return Outcome(work.now.run, tuple(done), tuple(failed), _skips(steps))
-
-
-def _tried(work: Work, step: Step) -> str | BrickyardError:
-    """Perform a step, or remember and return what it failed with; an interruption goes on up."""
-    try:
-        return doing.apply(work, step)
-    except Interrupted:
-        raise
-    except BrickyardError as error:
-        store.failed(work.sql, work.places, _name(step), error.error_code, error.message, work.now)
-        return error
-
-
-def _name(step: Step) -> str:
-    return getattr(step, "table", "") or getattr(step, "source", "") or getattr(step, "schema", "")
 
 
 def _hang_on(gold: Gold, step: Step) -> Sequence[str]:

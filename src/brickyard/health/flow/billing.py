@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from brickyard.health import apply as doing
 from brickyard.health import observe, store
 from brickyard.health.apply import Work
 from brickyard.health.flow import Door, leasing, looking
+from brickyard.health.flow.recording import done, recorded
 from brickyard.health.flow.telling import last_run
 from brickyard.health.model import source as sources
 from brickyard.health.model.bill import Discount, InvoiceLine
@@ -247,14 +247,14 @@ def _told(door: Door, table: str, column: str) -> tuple[Price, ...]:
 
 def _merge(door: Door, prices: Sequence[Price], gold: Gold) -> tuple[str, ...]:
     """Put the prices into bronze as the account's own table would have told them, and take them up: one short run."""
-    state = store.state(door.sql, door.places, looking.bronze_in(observe.tables(door.sql, door.places.catalog)))
     with leasing.held(door) as holder:
-        now = Now(state.last_run + 1, holder, door.at)
+        state = store.state(door.sql, door.places, looking.bronze_in(observe.tables(door.sql, door.places.catalog)))
+        now = Now(store.next_run(door.sql, door.places), holder, door.at)
         work = Work(door.sql, door.places, gold, {_SOURCE: Shape(sources.load(_SOURCE), {})}, now)
-        store.begin(door.sql, door.places, now)
-        _into_bronze(work, prices)
-        told = tuple(doing.apply(work, step) for step in _steps(state))
-        store.end(door.sql, door.places, now, "SUCCEEDED", door.at, "discounts")
+        with recorded(work) as ending:
+            ending.message = "discounts"
+            _into_bronze(work, prices)
+            told = tuple(done(work, step) for step in _steps(state))
     return told
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from brickyard.health import store
 from brickyard.health.flow.terms import Door, Hold
+from brickyard.kernel import stop
 from brickyard.kernel.clock import system_clock
 
 
@@ -24,7 +25,8 @@ def held(door: Door, hold: Hold | None = None) -> Iterator[str]:
         yield wanted.holder
     finally:
         if wanted.release:
-            store.drop_lease(door.sql, door.places, wanted.holder)
+            with stop.last_words():
+                store.drop_lease(door.sql, door.places, wanted.holder)
 
 
 def _here() -> str:
