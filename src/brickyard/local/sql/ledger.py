@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from brickyard.local.catalog.database import Database
-from brickyard.local.sql.delta import log
+from brickyard.local.sql.delta import bounds, log
 from brickyard.local.sql.delta.log import Author
 from brickyard.local.sql.model import Origin
 
@@ -72,6 +72,7 @@ class Ledger:
                 values = (row["path"], version, row["author"])
                 self._database.execute("INSERT OR IGNORE INTO commit_authors VALUES (?, ?, ?)", values)
             self._database.execute("DELETE FROM commit_intents WHERE id = ?", (intent,))
+            bounds.mend(Path(row["path"]), made)
         return made
 
     def _reconcile(self) -> None:

@@ -194,6 +194,22 @@ def commit(path: Path, version: int, author: Author, change: Change, actions: Se
     return version
 
 
+def replace_commit(path: Path, version: int, actions: Sequence[Action]) -> None:
+    """Put other words for the same change in the place of a commit, and of a checkpoint that repeats it.
+
+    Who calls holds the table's lock; a reader finds the one or the other.
+    """
+    temporary = path / "_delta_log" / f".{uuid.uuid4()}.tmp"
+    temporary.write_text("".join(json.dumps(action, separators=(",", ":")) + "\n" for action in actions))
+    temporary.replace(_commit_file(path, version))
+    stale = [file for found, files in _checkpoints(path) if found >= version for file in files]
+    if stale:
+        forget_checkpoint_hint(path)
+        for file in stale:
+            file.unlink()
+        _checkpoint(path)
+
+
 def forget_checkpoint_hint(path: Path) -> None:
     """Remove the pointer to the newest checkpoint: the engine follows it even when it is to read an older version.
 

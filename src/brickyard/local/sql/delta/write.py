@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import DeltaError
 
+from brickyard.local.sql.delta.bounds import honest
 from brickyard.local.sql.delta.log import Action, Author, Change, Snapshot, commit, physical_name, read_commit, snapshot
 from brickyard.local.sql.model import SqlError
 from brickyard.local.sql.types import to_arrow
@@ -124,7 +125,7 @@ def _move(folder: Path, path: Path, add: Action) -> Action:
     name = unquote(add["path"])
     (path / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).rename(path / name)
-    return _present(add)
+    return honest(_present(add), path)
 
 
 def _present(action: Action) -> Action:
