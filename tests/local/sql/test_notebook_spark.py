@@ -125,8 +125,9 @@ def test_delta_tables_can_be_imported_and_merged_into(spark, frame):
 def test_refusals_are_the_exceptions_that_spark_raises(spark):
     with pytest.raises(ParseException, match="PARSE_SYNTAX_ERROR"):
         spark.sql("SELEC 1")
-    with pytest.raises(AnalysisException, match="TABLE_OR_VIEW_NOT_FOUND"):
+    with pytest.raises(AnalysisException, match="TABLE_OR_VIEW_NOT_FOUND") as refused:
         spark.table("nothing")
+    assert (refused.value.getCondition(), refused.value.getSqlState()) == ("TABLE_OR_VIEW_NOT_FOUND", "42P01")
     with pytest.raises(AnalysisException, match="LOCAL_PATH_NOT_ALLOWED"):
         spark.read.text("dbfs:/../../../../../etc/passwd")
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pyarrow as pa
-from pyspark.errors import AnalysisException, ParseException
+from pyspark.errors.exceptions.connect import AnalysisException, ParseException
 from pyspark.sql.connect import dataframe as frames
 from pyspark.sql.connect import readwriter, session
 from pyspark.sql.connect.plan import SubqueryAlias
@@ -97,7 +97,8 @@ class _Workspace:
             raise AnalysisException(str(found.get("message")))
         if found.get("kind") == "error":
             is_syntax = found["error_class"] == "PARSE_SYNTAX_ERROR"
-            raise (ParseException if is_syntax else AnalysisException)(found["message"])
+            refused = ParseException if is_syntax else AnalysisException
+            raise refused(found["message"], errorClass=found["error_class"], sql_state=found["sql_state"])
         return found
 
     def prepare(self, statement: str, parameters: Sequence[Mapping[str, object]] = ()) -> dict[str, Any]:
