@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ import uvicorn
 from brickyard import rooms
 from brickyard.context import Context
 from brickyard.health import flow, synthetic
+from brickyard.health.flow import Door
 from brickyard.health.flow.door import places, through
 from brickyard.health.flow.seeding import seed
 from brickyard.health.plan.compile import Gold, compile_all
@@ -40,6 +42,12 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspaces]:
         flow.init(door)
         assert flow.run(door, gold=GOLD).failed == ()
         yield Workspaces(host=local.host, token_file=local.token_file)
+
+
+@pytest.fixture
+def door(workspace: Workspaces) -> Door:
+    """What the service works through."""
+    return through(workspace.client(), places("synthetic"), datetime(2026, 5, 4, tzinfo=UTC))
 
 
 @pytest.fixture
@@ -77,6 +85,20 @@ def test_the_bill_ties_out_month_by_month(web: httpx.Client):
 def test_a_kpi_tells_its_value_and_its_status(web: httpx.Client):
     found = web.get("/health/kpis/daily-cost", params=OF_SYNTHETIC).json()
     assert (found["name"], found["status"] in ("OK", "WARN", "CRITICAL", "NOT_ASSESSED")) == ("daily-cost", True)
+
+
+def test_a_kpi_whose_query_fails_is_told_with_its_place_and_the_engines_words(web: httpx.Client, door: Door):
+    table = "synthetic_health.billing.fact_usage"
+    door.sql(f"ALTER TABLE {table} RENAME TO {table}_whole")
+    door.sql(f"CREATE TABLE {table} (record_id string)")
+    try:
+        answer = web.get("/health/kpis/daily-cost", params=OF_SYNTHETIC)
+    finally:
+        door.sql(f"DROP TABLE {table}")
+        door.sql(f"ALTER TABLE {table}_whole RENAME TO {table}")
+    told = answer.json()
+    assert (answer.status_code, told["code"], "UNRESOLVED_COLUMN" in told["detail"]) == (502, "health-kpi-failed", True)
+    assert [fault["where"] for fault in told["problems"]] == ["health/assets/kpis/daily-cost.yaml"]
 
 
 def test_lineage_needs_no_catalog(web: httpx.Client):

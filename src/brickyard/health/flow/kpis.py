@@ -15,8 +15,9 @@ from brickyard.health.model.kpi import Alert, KpiContract, Status, Unit, alerts,
 from brickyard.health.model.state import Presence
 from brickyard.health.plan import kpis as plan
 from brickyard.health.plan.kpis import Verdict, Window
-from brickyard.kernel.errors import NotFound, SpecInvalid
+from brickyard.kernel.errors import BrickyardError, NotFound, Problem, SpecInvalid, WorkspaceRefused
 
+_OF_ITS_QUERY = (WorkspaceRefused, NotFound)  # a workspace that is down is no matter of one KPI
 _ORDER = (Status.CRITICAL, Status.WARN, Status.NOT_ASSESSED, Status.OK)
 
 
@@ -61,23 +62,34 @@ class _Known:
 
 
 def value(door: Door, name: str, *, since: date | None = None, until: date | None = None) -> Kpi:
-    """Compute one KPI from *since* to before *until* (UTC days); raise NotFound for an unknown name."""
-    return _value(door, _contract(name), _known(door), since, until)
+    """Compute one KPI from *since* to before *until* (UTC days).
+
+    Raises NotFound for an unknown name, SpecInvalid for an empty window, and WorkspaceRefused with the place of its
+    contract and the engine's words when its query fails.
+    """
+    contract, known = _contract(name), _known(door)
+    try:
+        return _value(door, contract, known, since, until)
+    except _OF_ITS_QUERY as error:
+        raise _located(contract, error) from error
 
 
 def all(  # noqa: A001 - said as `kpis.all(door)`
     door: Door, *, since: date | None = None, until: date | None = None
 ) -> tuple[Kpi, ...]:
-    """Compute every KPI, in order of their numbers; those that gold holds no input for are NOT_ASSESSED."""
+    """Compute every KPI, in order of their numbers.
+
+    One that gold holds no input for, or whose query fails, is NOT_ASSESSED with the reason and holds up no other.
+    """
     known = _known(door)
-    return tuple(_value(door, contract, known, since, until) for contract in contracts().values())
+    return tuple(_assessed(door, contract, known, since, until) for contract in contracts().values())
 
 
 def ringing(door: Door) -> tuple[Rang, ...]:
     """Evaluate every alert, those that ring first."""
     known, found = _known(door), []
     for alert in alerts().values():
-        kpi = _value(door, _contract(alert.kpi), known, None, None)
+        kpi = _assessed(door, _contract(alert.kpi), known, None, None)
         found.append(Rang(alert, kpi, _rings(alert, kpi)))
     return tuple(sorted(found, key=lambda one: (not one.rings, one.alert.alert)))
 
@@ -116,6 +128,26 @@ def _closed(door: Door) -> dict[str, tuple[str, str | None]]:
         for row in rows
         if row["presence"] != Presence.PRESENT
     }
+
+
+def _assessed(door: Door, contract: KpiContract, known: _Known, since: date | None, until: date | None) -> Kpi:
+    """Compute a KPI; what its own query fails with is its reason."""
+    try:
+        return _value(door, contract, known, since, until)
+    except _OF_ITS_QUERY as error:
+        verdict = Verdict(Status.NOT_ASSESSED, f"its query failed: {error.message}")
+        return _kpi(contract, Window.of(contract, door.at, since, until), verdict, _remedy(contract, error))
+
+
+def _located(contract: KpiContract, error: BrickyardError) -> WorkspaceRefused:
+    remedy = _remedy(contract, error)
+    fault = Problem(error.message, f"health/assets/kpis/{contract.kpi}.yaml", remedy)
+    told = f"KPI {contract.kpi} could not be computed: {error.message}"
+    return WorkspaceRefused(told, code="health-kpi-failed", remedy=remedy, problems=(fault,))
+
+
+def _remedy(contract: KpiContract, error: BrickyardError) -> str:
+    return error.remedy or f"brickyard health run, which adds what gold lacks; it reads {', '.join(contract.needs)}"
 
 
 def _value(door: Door, contract: KpiContract, known: _Known, since: date | None, until: date | None) -> Kpi:
