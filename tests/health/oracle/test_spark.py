@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sysconfig
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 from databricks.sdk import WorkspaceClient
 from tests.health.oracle.stand import AT, PLACES, TABLES, beside_truth, equal, runs
 
+import brickyard
 from brickyard.demo import health
 from brickyard.health import synthetic
 from brickyard.health.model.steps import AlterTable, CopyBronze, LookUpAgain, Merge, Reconcile
@@ -17,25 +21,27 @@ from brickyard.health.plan.compile import compile_all
 from brickyard.home.folder import Home
 from brickyard.kernel.progress import silent
 from brickyard.local import LocalWorkspace
+from brickyard.local.engines import spark as engine
 from brickyard.local.engines import spark_env
 from brickyard.local.engines.model import EngineUnavailable
+from brickyard.local.engines.spark_env import SparkEnvironment
 from brickyard.workspace import run_sql
 
 SCALE = 0.02
-LOOKS = (
-    datetime(2026, 3, 28, 4, tzinfo=UTC),
-    AT,
-)  # before columns come, and before news of prices that were valid by then
+BEFORE_THE_NEWS = datetime(2026, 3, 28, 4, tzinfo=UTC)  # of columns, and of prices that were valid by then
+LOOKS = (BEFORE_THE_NEWS, AT)
 WORK = {AlterTable, CopyBronze, Merge, LookUpAgain, Reconcile}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def spark() -> None:
+def environment() -> SparkEnvironment:
     """The environment of the engine, made where it is missing."""
+    found = spark_env.from_environ(os.environ)
     try:
-        spark_env.from_environ(os.environ).ensure(spark_env.say)
+        found.ensure(spark_env.say)
     except EngineUnavailable as error:
         pytest.skip(f"real Spark cannot run here: {error.message}")
+    return found
 
 
 def changed(client: WorkspaceClient) -> dict[str, int]:
@@ -71,3 +77,21 @@ def test_the_job_builds_what_the_oracle_knows(tmp_path: Path):
         told = health.told_at(SCALE)(home, tmp_path / "health.html", silent)
     health.expect(told)
     assert {one.name for one in (*told.tables, *told.companions)} == set(TABLES)
+
+
+@pytest.mark.full
+def test_a_classic_session_gives_times_in_utc_and_refusals_as_ours(environment: SparkEnvironment, tmp_path: Path):
+    settings = {k: v for k, v in engine.settings(environment, tmp_path).items() if "onnect" not in k + v}
+    imported = (Path(brickyard.__file__).parents[1], sysconfig.get_path("purelib"))
+    command = [environment.python, Path(__file__).with_name("classic.py"), *imported, json.dumps(settings)]
+    variables = environment.environment(os.environ) | {"TZ": "America/New_York"}
+    told = subprocess.run(command, capture_output=True, text=True, env=variables, cwd=tmp_path, check=True).stdout
+    assert json.loads(told) == [
+        [],
+        [],
+        [],
+        [{"num_affected_rows": 2, "num_updated_rows": 1, "num_deleted_rows": 0, "num_inserted_rows": 1}],
+        [{"id": 1, "at": "2026-03-08 07:30:00.000001+00:00"}, {"id": 2, "at": None}, {"id": 3, "at": None}],
+        "NotFound",
+        "CAST_INVALID_INPUT",
+    ]

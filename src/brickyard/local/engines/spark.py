@@ -15,6 +15,7 @@ from brickyard.local.engines.spark_env import SparkEnvironment
 
 _CHILD = Path(__file__).with_name("spark_child.py")
 _LOOPBACK = "127.0.0.1"
+_CODE_CACHE = "256m"  # one tier gets 48 MB, which a few hundred statements fill; then Java compiles the same again
 
 
 class SparkEngine(ConnectEngine):
@@ -50,7 +51,7 @@ def settings(environment: SparkEnvironment, scratch: Path) -> dict[str, str]:
         "spark.driver.bindAddress": _LOOPBACK,
         "spark.driver.host": _LOOPBACK,
         "spark.driver.memory": "2g",
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize={_CODE_CACHE} -XX:+UseSerialGC",
         "spark.driver.extraClassPath": f"{environment.jars}/*",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
