@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from brickyard.health.model import source as sources
 from brickyard.health.model.source import Capture, Source
-from brickyard.health.model.state import Looked, Presence, Sql
+from brickyard.health.model.state import Drift, DriftKind, Looked, Presence, Sql
 from brickyard.health.plan import bronze
 from brickyard.health.plan.bronze import Shape, Window
 from brickyard.health.plan.text import Places, text
@@ -73,11 +74,37 @@ def newest(sql: Sql, places: Places, wanted: Sequence[Source], now: datetime) ->
     return {row["source"]: row["newest"] for row in rows if row["newest"] is not None}
 
 
-def fresh(sql: Sql, places: Places, seen: Shape, since: datetime | None) -> int:
-    """Count what a copy would bring: rows that bronze does not hold, or differences from the last dated state."""
-    if seen.source.capture is Capture.SNAPSHOT:
-        return int(sql(bronze.unlike_last_snapshot(seen, places))[0]["found"])
-    return int(sql(bronze.count(bronze.fresh(seen, places, Window(since))))[0]["found"])
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """What a copy would bring: rows that bronze does not hold, or differences from the last dated state.
+
+    `lost` rows were in the state of `dated` of a source that shows none at all now.
+    """
+
+    found: int
+    lost: int = 0
+    dated: datetime | None = None
+
+
+def fresh(sql: Sql, places: Places, seen: Shape, since: datetime | None) -> Fresh:
+    """Count what a copy of a source would bring."""
+    if seen.source.capture is not Capture.SNAPSHOT:
+        return Fresh(int(sql(bronze.count(bronze.fresh(seen, places, Window(since))))[0]["found"]))
+    row = sql(bronze.unlike_last_snapshot(seen, places))[0]
+    lost = int(row["held"]) if not int(row["here"]) else 0
+    return Fresh(int(row["found"]), lost, row["dated"])
+
+
+def emptied(places: Places, seen: Looked, found: Fresh) -> tuple[Looked, Drift]:
+    """Say of a source that shows no rows any more what its last state had, and what to do."""
+    when = f"{found.dated:%Y-%m-%d %H:%M}"
+    reason = f"{places.source(seen.source)} shows no rows; its state of {when} had {found.lost}, which stay in gold"
+    remedy = (
+        "see whether who runs this lost its rows by a grant or a row filter; it goes on by itself when rows are back,"
+        " and if all of it has really ended, nothing is to be done"
+    )
+    drift = Drift(seen.source, "*", DriftKind.EMPTIED, f"{found.lost} rows of {when}", "no rows")
+    return replace(seen, presence=Presence.EMPTIED, reason=reason, remedy=remedy), drift
 
 
 def rows(sql: Sql, places: Places, source: Source) -> int:

@@ -39,6 +39,7 @@ def state(sql: Sql, places: Places, bronze: Collection[str]) -> State:
         changed=_changed(batches),
         schemas=_schemas(sql, places),
         failed=_failed(sql, places),
+        presences=presences(sql, places),
     )
 
 
@@ -74,6 +75,12 @@ def _asked(sql: Sql, places: Places, names: Collection[str]) -> dict[str, int]:
 def _schemas(sql: Sql, places: Places) -> dict[str, dict[str, str]]:
     rows = sql(f"SELECT source, max_by(leaves, run) AS leaves FROM {places.ops('sources')} GROUP BY source")
     return {row["source"]: json.loads(row["leaves"]) for row in rows if row["leaves"]}
+
+
+def presences(sql: Sql, places: Places) -> dict[str, str]:
+    """Return how each source was found last (see `Presence`)."""
+    rows = sql(f"SELECT source, max_by(presence, run) AS presence FROM {places.ops('sources')} GROUP BY source")
+    return {row["source"]: row["presence"] for row in rows}
 
 
 def _failed(sql: Sql, places: Places) -> frozenset[str]:

@@ -42,7 +42,7 @@ class TableLine(_Told):
     domain: str
     kind: str
     source: str | None
-    state: str = Field(validation_alias="word", description="OK, FAILED, UNTIED, NEVER_BUILT or NOT_ASSESSED.")
+    state: str = Field(validation_alias="word", description="OK, FAILED, UNTIED, NEVER_BUILT, NOT_ASSESSED or EMPTIED.")
     presence: str = Field(description="Whether its source can be read; empty where it has none.")
     rows: int
     run: int | None = Field(description="The last run that merged it.")

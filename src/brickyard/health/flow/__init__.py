@@ -49,11 +49,11 @@ def run(
 ) -> Outcome:
     """Bring gold up to date: one run at a time, each table by itself, so that one that fails holds up no other.
 
-    Nothing new writes nothing. Raises Conflict while another run is at work, GuardRefused for a gold catalog of
+    Nothing new, and no source found otherwise than before, writes nothing. Raises Conflict while another run is at work, GuardRefused for a gold catalog of
     another source, NotFound for an unknown table; what a table fails with is in the outcome.
     """
     steps, seen, grown = looking.planned(door, choice, gold or compile_all())
-    if all(isinstance(step, Skip) for step in steps.steps):
+    if all(isinstance(step, Skip) for step in steps.steps) and not looking.news(seen):
         return Outcome(seen.state.last_run, skipped=_skips(steps))
     _first(door, steps, grown)
     with leasing.held(door, hold) as holder:

@@ -14,7 +14,7 @@ from brickyard.health.model.compiled import GoldTable
 from brickyard.health.model.contract import Reference
 from brickyard.health.model.source import Source
 from brickyard.health.model.state import Looked, Presence
-from brickyard.health.model.steps import CopyBronze
+from brickyard.health.model.steps import CopyBronze, Plan, Skip
 from brickyard.health.plan.compile import Gold, compile_all
 from brickyard.health.plan.text import names, quote, text
 from brickyard.kernel.errors import NotFound
@@ -95,8 +95,9 @@ def check(door: Door, gold: Gold | None = None) -> Checked:
         findings.append(Found(error.error_code, Severity.INFO, door.places.catalog, error.message, error.remedy or ""))
         return Checked(_sorted(findings), (), ())
     covered = coverage(door, gold)
-    margins = tuple(_margins(door, gold, now, sources, looked))
-    findings += [*_run(now), *_tables(now), *_orphans(covered), *_retention(margins)]
+    coming = preview(door, gold=gold)
+    margins = tuple(_margins(door, coming, now, sources, looked))
+    findings += [*_emptied(coming, gold), *_run(now), *_tables(now), *_orphans(covered), *_retention(margins)]
     return Checked(_sorted(findings), covered, margins)
 
 
@@ -111,8 +112,13 @@ def _sources(gold: Gold, looked: dict[str, Looked]) -> Iterator[Found]:
         if one.presence is Presence.PRESENT:
             continue
         severity = Severity.INFO if name in optional and one.presence is Presence.ABSENT else Severity.WARN
-        code = "source-absent" if one.presence is Presence.ABSENT else "source-denied"
-        yield Found(code, severity, name, one.reason or "", one.remedy or "")
+        yield Found(one.presence.code, severity, name, one.reason or "", one.remedy or "")
+
+
+def _emptied(coming: Plan, gold: Gold) -> Iterator[Found]:
+    told = [step for step in coming.of(Skip) if isinstance(step, Skip) and step.code == Presence.EMPTIED.code]
+    for source, step in {gold[step.table].contract.source or step.table: step for step in told}.items():
+        yield Found(step.code, Severity.WARN, source, step.reason, step.remedy)
 
 
 def _run(now: Status) -> Iterator[Found]:
@@ -165,10 +171,10 @@ def _retention(margins: Sequence[Margin]) -> Iterator[Found]:
 
 
 def _margins(
-    door: Door, gold: Gold, now: Status, sources: dict[str, Source], looked: dict[str, Looked]
+    door: Door, coming: Plan, now: Status, sources: dict[str, Source], looked: dict[str, Looked]
 ) -> Iterator[Margin]:
     """A source is behind when it holds rows that bronze does not; what it holds can be lost from its last copy on."""
-    behind = {step.source for step in preview(door, gold=gold).of(CopyBronze) if isinstance(step, CopyBronze)}
+    behind = {step.source for step in coming.of(CopyBronze) if isinstance(step, CopyBronze)}
     copied = {row["source"]: row["at"] for row in _copies(door)}
     for name in sorted(sources):
         if looked[name].presence is not Presence.PRESENT:

@@ -126,7 +126,7 @@ def _closed(door: Door) -> dict[str, tuple[str, str | None]]:
     return {
         row["source"]: (f"{row['presence']}: {row['reason']}", row["remedy"] or None)
         for row in rows
-        if row["presence"] != Presence.PRESENT
+        if not Presence(row["presence"]).readable
     }
 
 

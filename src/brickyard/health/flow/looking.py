@@ -10,6 +10,7 @@ from brickyard.health.flow.terms import Choice, Door, Phase
 from brickyard.health.model.source import Source
 from brickyard.health.model.state import Drift, Looked, Presence, State
 from brickyard.health.model.steps import CopyBronze, LookUpAgain, Merge, Plan, Reconcile
+from brickyard.health.observe import Fresh
 from brickyard.health.plan import Seen, Tables, bronze, plan
 from brickyard.health.plan.bronze import Shape
 from brickyard.health.plan.compile import Gold
@@ -98,13 +99,23 @@ def _with_news(door: Door, seen: Seen, readable: list[Source], choice: Choice) -
     newest = {} if choice.full else observe.newest(door.sql, door.places, copied, door.at)
     since = {s.name: newest[s.name] - bronze.overlap(s) for s in copied if s.name in newest}
     held = {source.name for source in copied}
-    fresh: dict[str, int] = {}
+    counts: dict[str, Fresh] = {}
     for source in readable:
         if source.name in held:
-            fresh[source.name] = observe.fresh(door.sql, door.places, seen.shapes[source.name], since.get(source.name))
+            counts[source.name] = observe.fresh(door.sql, door.places, seen.shapes[source.name], since.get(source.name))
         else:
-            fresh[source.name] = observe.rows(door.sql, door.places, source)
-    return replace(seen, fresh=fresh, since=since)
+            counts[source.name] = Fresh(observe.rows(door.sql, door.places, source))
+    fresh = {name: found.found for name, found in counts.items()}
+    return _with_emptied(door, replace(seen, fresh=fresh, since=since), counts)
+
+
+def _with_emptied(door: Door, seen: Seen, counts: Mapping[str, Fresh]) -> Seen:
+    looked, drifts = dict(seen.looked), dict(seen.drifts)
+    for name, found in counts.items():
+        if found.lost:
+            looked[name], drift = observe.emptied(door.places, looked[name], found)
+            drifts[name] = (*drifts[name], drift)
+    return replace(seen, looked=looked, drifts=drifts)
 
 
 def news(seen: Seen) -> list[Looked]:
@@ -112,10 +123,18 @@ def news(seen: Seen) -> list[Looked]:
     return [
         replace(found, leaves=_leaves(seen, name, found))
         for name, found in seen.looked.items()
-        if not _breaks(seen.drifts.get(name, ()))
-        and dict(_leaves(seen, name, found)) != dict(seen.state.schemas.get(name, {}))
+        if not _breaks(seen.drifts.get(name, ())) and _otherwise(seen, name, found)
     ]
 
 
+def _otherwise(seen: Seen, name: str, found: Looked) -> bool:
+    """Whether a source has other leaves or another presence; that it has rows again is known where they were counted."""
+    before = seen.state.presences.get(name)
+    moved = found.presence != before and (
+        before != Presence.EMPTIED or name in seen.fresh or not found.presence.readable
+    )
+    return moved or dict(_leaves(seen, name, found)) != dict(seen.state.schemas.get(name, {}))
+
+
 def _leaves(seen: Seen, name: str, found: Looked) -> Mapping[str, str]:
-    return seen.shapes[name].live if found.presence is Presence.PRESENT else {}
+    return seen.shapes[name].live if found.presence.readable else {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from brickyard.health import observe
+from brickyard.health import observe, store
 from brickyard.health.flow import Door
 from brickyard.health.model.compiled import GoldTable
 from brickyard.health.model.state import Presence
@@ -43,13 +43,13 @@ class TableState:
 
     @property
     def word(self) -> str:
-        """FAILED, UNTIED, NEVER_BUILT, NOT_ASSESSED (its source cannot be read) or OK."""
+        """FAILED, UNTIED, NEVER_BUILT, NOT_ASSESSED (its source cannot be read), EMPTIED (it shows no rows) or OK."""
         if self.failure:
             return "FAILED"
         if self.untied:
             return "UNTIED"
-        if self.presence not in (Presence.PRESENT, ""):
-            return "NOT_ASSESSED"
+        if self.presence and self.presence != Presence.PRESENT:
+            return "EMPTIED" if self.presence == Presence.EMPTIED else "NOT_ASSESSED"
         return "OK" if self.run is not None else "NEVER_BUILT"
 
 
@@ -113,7 +113,7 @@ def status(door: Door, gold: Gold | None = None) -> Status:
     holder = next((row["holder"] for row in held if row["holder"] and row["until"] > system_clock()), "")
     looks = _Looks(
         _counts(door, gold), _batches(door), _newest(door, gold), _ties(door), _quarantined(door), _failures(door),
-        _presences(door),
+        store.presences(door.sql, door.places),
     )  # fmt: skip
     tables = tuple(_state(table, looks) for table in gold)
     return Status(door.places.catalog, door.places.source_catalog, last, holder, tables)
@@ -207,11 +207,6 @@ def _failures(door: Door) -> dict[str, str]:
         " ON f.table_name = b.table_name WHERE b.run IS NULL OR b.run < f.run"
     )
     return {row["table_name"]: f"{row['code']}: {row['message']}" for row in rows}
-
-
-def _presences(door: Door) -> dict[str, str]:
-    rows = door.sql(f"SELECT source, max_by(presence, run) AS presence FROM {door.places.ops('sources')} GROUP BY 1")
-    return {row["source"]: row["presence"] for row in rows}
 
 
 def reconciliation(door: Door, tables: Iterable[str] = (), *, only_untied: bool = False) -> tuple[Comparison, ...]:

@@ -14,11 +14,29 @@ Sql = Callable[
 
 
 class Presence(StrEnum):
-    """Whether a source can be read."""
+    """Whether a source can be read; EMPTIED: it can, but shows no rows where its last state had some."""
 
     PRESENT = "PRESENT"
     ABSENT = "ABSENT"
     DENIED = "DENIED"
+    EMPTIED = "EMPTIED"
+
+    @property
+    def readable(self) -> bool:
+        """Whether its columns are seen."""
+        return self in (Presence.PRESENT, Presence.EMPTIED)
+
+    @property
+    def code(self) -> str:
+        """The code of what is found; KeyError for a source that is simply there."""
+        return _CODES[self]
+
+
+_CODES = {
+    Presence.ABSENT: "source-absent",
+    Presence.DENIED: "source-denied",
+    Presence.EMPTIED: "source-emptied",
+}
 
 
 class DriftKind(StrEnum):
@@ -30,16 +48,20 @@ class DriftKind(StrEnum):
     NARROWED = "NARROWED"
     CHANGED = "CHANGED"
     RENAMED = "RENAMED"
+    EMPTIED = "EMPTIED"
 
     @property
     def fails(self) -> bool:
-        """Whether it needs a decision: data could be lost or misread."""
-        return self not in (DriftKind.ADDED, DriftKind.WIDENED)
+        """Whether it needs a decision: data could be lost or misread. Of what is emptied the last state stays."""
+        return self not in (DriftKind.ADDED, DriftKind.WIDENED, DriftKind.EMPTIED)
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One difference: the leaf, what it was and what it is (types; for RENAMED the names); accepted: goes on as it is."""
+    """One difference: the leaf, what it was and what it is (types; for RENAMED the names, for EMPTIED the rows).
+
+    *accepted*: goes on as it is.
+    """
 
     source: str
     leaf: str
@@ -78,7 +100,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The number of the last run, the last run that wrote each bronze table, how far gold is, schemas last seen."""
+    """The number of the last run, the last run that wrote each bronze table, how far gold is, how sources were last seen."""
 
     last_run: int = 0
     source_catalog: str | None = None
@@ -87,6 +109,7 @@ class State:
     changed: Mapping[str, int] = field(default_factory=dict)
     schemas: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     failed: frozenset[str] = frozenset()
+    presences: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

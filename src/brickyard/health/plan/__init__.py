@@ -143,8 +143,7 @@ def _stopped(table: GoldTable, seen: Seen) -> Skip | None:
         return None
     found = seen.looked.get(table.source.name)
     if found is not None and found.presence is not Presence.PRESENT:
-        code = "source-absent" if found.presence is Presence.ABSENT else "source-denied"
-        return Skip(table.table, code, found.reason or "", found.remedy or "")
+        return Skip(table.table, found.presence.code, found.reason or "", found.remedy or "")
     breaking = [drift for drift in seen.drifts.get(table.source.name, ()) if drift.fails]
     if breaking:
         told = "; ".join(map(str, breaking))

@@ -213,17 +213,19 @@ def insert(shape: Shape, places: Places, relation: str, now: Now) -> str:
 
 
 def unlike_last_snapshot(shape: Shape, places: Places) -> str:
-    """Count the differences between a source's present state and the last dated one; 0 means that nothing changed.
+    """Count the differences between a source's present state and the last dated one (`found`), and the rows of both.
 
-    A state without any row is not taken: no row could date it, and it is more likely a fault than the end of everything.
+    `here` rows are shown, `held` were in the state of `dated`. A state without any row is not taken (`found` is 0): no row
+    could date it, and it is more likely a fault than the end of everything.
     """
     bronze = places.bronze(shape.source.bronze)
-    last = f"SELECT _row_hash FROM {bronze} WHERE _snapshot_at = (SELECT max(_snapshot_at) FROM {bronze})"
+    last = f"SELECT _row_hash, _snapshot_at FROM {bronze} WHERE _snapshot_at = (SELECT max(_snapshot_at) FROM {bronze})"
     here = f"SELECT DISTINCT _row_hash FROM ({flattened(shape, places)})"
     return (
-        "SELECT CASE WHEN count(h) = 0 THEN 0 ELSE count_if(h IS NULL OR g IS NULL) END AS found"
+        "SELECT CASE WHEN count(h) = 0 THEN 0 ELSE count_if(h IS NULL OR g IS NULL) END AS found,"
+        " count(h) AS here, count(g) AS held, max(at) AS dated"
         f" FROM (SELECT _row_hash AS h FROM ({here})) a"
-        f" FULL OUTER JOIN (SELECT DISTINCT _row_hash AS g FROM ({last})) b ON a.h = b.g"
+        f" FULL OUTER JOIN (SELECT DISTINCT _row_hash AS g, _snapshot_at AS at FROM ({last})) b ON a.h = b.g"
     )
 
 
