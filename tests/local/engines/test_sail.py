@@ -38,6 +38,12 @@ def test_nothing_runs_before_the_first_question(engine):
     assert engine.pid() is not None
 
 
+def test_a_batch_of_rows_may_be_larger_than_a_client_takes_by_default(engine):
+    """Rows come in batches, each one message; 128 MiB is the client's own limit."""
+    rows = engine.query(KEY, "SELECT length(s) AS n, s FROM (SELECT repeat('x', 140000000) AS s)")
+    assert rows["n"].to_pylist() == [140_000_000]
+
+
 def test_sessions_do_not_see_each_others_temp_views(engine):
     mine, other = EngineKey("a", "UTC", "mine"), EngineKey("a", "UTC", "other")
     engine.query(mine, "CREATE TEMPORARY VIEW v AS SELECT 1 AS x")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql.connect.session import SparkSession
 
 _MAX_SESSIONS = 64
+_ANY_LENGTH = [("grpc.max_receive_message_length", -1)]  # the client's own limit is 128 MiB a batch of rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,12 +234,13 @@ def connect(url: str) -> SparkSession:
     """Open a Spark Connect session; clients with one URL share one session."""
     with outside_doctests():
         from pyspark.logger import PySparkLogger
+        from pyspark.sql.connect.client import DefaultChannelBuilder
         from pyspark.sql.connect.session import SparkSession
 
     from brickyard.local.engines.retries import Never
 
     PySparkLogger.getLogger("SQLQueryContextLogger").setLevel("CRITICAL")  # prints each refusal that it raises
-    session = SparkSession(connection=url)
+    session = SparkSession(connection=DefaultChannelBuilder(url, _ANY_LENGTH))
     session.client.set_retry_policies([Never()])
     return session
 
