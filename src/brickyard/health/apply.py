@@ -24,7 +24,7 @@ from brickyard.health.model.steps import (
     Skip,
     Step,
 )  # fmt: skip
-from brickyard.health.plan import bronze, ddl, relations, statements
+from brickyard.health.plan import bronze, ddl, relations, statements, tying
 from brickyard.health.plan.bronze import Shape, Window
 from brickyard.health.plan.compile import Gold
 from brickyard.health.plan.merging import Merged, print_merge_summary
@@ -32,6 +32,8 @@ from brickyard.health.plan.relations import Batch
 from brickyard.health.plan.statements import Extent
 from brickyard.health.plan.text import Places
 from brickyard.kernel.errors import WorkspaceRefused
+
+Days = tuple[date, ...] | None  # None: not known
 
 _STATIC = "-"  # the source of a table that has none
 
@@ -45,7 +47,7 @@ class Work:
     gold: Gold
     shapes: Mapping[str, Shape]
     now: Now
-    days: dict[str, tuple[date, ...] | None] = field(default_factory=dict)  # that merges of this run touched
+    merged: dict[str, tuple[int, Days]] = field(default_factory=dict)  # by merges of this run: since when, which days
 
     @property
     def keys(self) -> dict[str, tuple[str, ...]]:
@@ -70,8 +72,8 @@ def apply(work: Work, step: Step) -> str:
             return _merge(work, step)
         case LookUpAgain():
             return _look_up_again(work, step)
-        case Reconcile(table):
-            return _reconcile(work, work.gold[table])
+        case Reconcile():
+            return _reconcile(work, step)
         case Skip():
             return step.reason
         case _:
@@ -155,7 +157,7 @@ def _rows(work: Work, table: GoldTable, batch: Batch, *, full: bool) -> Merged:
     for days in statements.slices(found):
         statement = statements.merge(table, work.places, batch, work.now, work.keys, days, full=full, empty=empty)
         done = done.plus(_affected(work.sql(statement)))
-    work.days[table.table] = found.days
+    work.merged[table.table] = (batch.first, found.days)
     return done
 
 
@@ -207,10 +209,11 @@ def _days_to_look_up(work: Work, table: GoldTable, step: LookUpAgain, changed: B
     return () if not found.rows else found.days
 
 
-def _reconcile(work: Work, table: GoldTable) -> str:
-    if table.table not in work.days:
+def _reconcile(work: Work, step: Reconcile) -> str:
+    table = work.gold[step.table]
+    if table.table not in work.merged:
         return f"{table.table}: nothing was merged"
-    rows = work.sql(statements.reconcile(table, work.places, work.now.run, work.days.get(table.table)))
+    rows = _compared(work, table, Batch(step.since, work.now.run))
     store.reconciled(work.sql, work.places, table.table, rows, work.now)
     wrong = [row for row in rows if row["bronze"] != row["gold"]]
     if wrong:
@@ -220,3 +223,14 @@ def _reconcile(work: Work, table: GoldTable) -> str:
             remedy=f"read ops.reconciliation, then rebuild it: brickyard health run --table {table.table} --full",
         )
     return f"{table.table}: {len(rows)} comparisons tie out"
+
+
+def _compared(work: Work, table: GoldTable, batch: Batch) -> list[tying.Row]:
+    """Compare gold with bronze: all of it, or what came after the last comparison on top of what that one found."""
+    first, days = work.merged[table.table]
+    if batch.first != first:
+        days = Extent.of(work.sql(statements.extent(table, work.places, batch))[0]).days
+    if not batch.first:
+        return tying.measures(table, work.sql(tying.whole(table, work.places, batch.last, days)))
+    held = work.sql(tying.remembered(table, work.places, days))
+    return tying.carried(held, tying.measures(table, work.sql(tying.since(table, work.places, batch, days))))

@@ -42,7 +42,7 @@ def step_text(step: Step) -> str:
             return f"merge {table}: {reason}"
         case LookUpAgain(table, other, _):
             return f"look up again in {other} for {table}"
-        case Reconcile(table):
+        case Reconcile(table, _):
             return f"reconcile {table}"
         case Skip(table, code, reason):
             return f"skip {table}: {reason} ({code})"

@@ -17,13 +17,14 @@ from brickyard.health.plan.text import Places, moment, text
 from brickyard.kernel.errors import Conflict, WorkspaceRefused
 
 LEASE = timedelta(minutes=15)
+READ = ("lease", "runs", "batches", "sources", "failures", "reconciliation")  # the tables that `state` needs
 _RUN_LEASE = "run"
 
 
-def state(sql: Sql, places: Places, bronze: Collection[str]) -> State:
-    """Read what is remembered, and ask the *bronze* tables that exist how far they go.
+def state(sql: Sql, places: Places, bronze: Collection[str], looked_up_in: Collection[str] = ()) -> State:
+    """Read what is remembered, and ask the *bronze* tables that exist how far they go, and when gold tables changed.
 
-    Bronze itself is asked, not our record of copies, because a process can die between the two.
+    Tables themselves are asked, not only our record of copies and merges, because a process can die between the two.
     """
     last = _last_run(sql, places)
     batches = sql(
@@ -36,9 +37,10 @@ def state(sql: Sql, places: Places, bronze: Collection[str]) -> State:
         source_catalog=last["source_catalog"] if last else None,
         bronze=_asked(sql, places, bronze),
         gold={(r["table_name"], r["source"]): Done(int(r["last"]), r["contract"]) for r in batches},
-        changed=_changed(batches),
+        changed=_changed([*batches, *_stamped(sql, places, looked_up_in)]),
         schemas=_schemas(sql, places),
         failed=_failed(sql, places),
+        reconciled=_reconciled(sql, places),
         presences=presences(sql, places),
     )
 
@@ -65,6 +67,14 @@ def _changed(batches: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     return found
 
 
+def _stamped(sql: Sql, places: Places, tables: Collection[str]) -> Sequence[Mapping[str, Any]]:
+    """The last run that wrote a row of each of these gold tables."""
+    each = (
+        f"SELECT {text(name)} AS table_name, max(_batch) AS changed FROM {places.gold(name)}" for name in sorted(tables)
+    )
+    return sql(" UNION ALL ".join(each)) if tables else []
+
+
 def _asked(sql: Sql, places: Places, names: Collection[str]) -> dict[str, int]:
     if not names:
         return {}
@@ -75,6 +85,11 @@ def _asked(sql: Sql, places: Places, names: Collection[str]) -> dict[str, int]:
 def _schemas(sql: Sql, places: Places) -> dict[str, dict[str, str]]:
     rows = sql(f"SELECT source, max_by(leaves, run) AS leaves FROM {places.ops('sources')} GROUP BY source")
     return {row["source"]: json.loads(row["leaves"]) for row in rows if row["leaves"]}
+
+
+def _reconciled(sql: Sql, places: Places) -> dict[str, int]:
+    rows = sql(f"SELECT table_name, max(run) AS run FROM {places.ops('reconciliation')} GROUP BY table_name")
+    return {row["table_name"]: int(row["run"]) for row in rows}
 
 
 def presences(sql: Sql, places: Places) -> dict[str, str]:
@@ -114,6 +129,21 @@ def take_lease(sql: Sql, places: Places, holder: str, at: datetime, *, dead: Seq
         )
 
 
+def keep_lease(sql: Sql, places: Places, holder: str, at: datetime) -> None:
+    """Hold the lease for longer, or raise Conflict where somebody else has come to hold it."""
+    sql(
+        f"UPDATE {places.ops('lease')} SET until = {moment(at + LEASE)}"
+        f" WHERE name = '{_RUN_LEASE}' AND holder = {text(holder)}"
+    )
+    found = lease(sql, places)
+    if found is None or found["holder"] != holder:
+        raise Conflict(
+            f"the lease of this run has ended, and {found['holder'] if found else 'nobody'} has it now",
+            code="health-lease-lost",
+            remedy="run again; what was done stays done",
+        )
+
+
 def lease(sql: Sql, places: Places) -> Mapping[str, Any] | None:
     """Return who holds the lease."""
     rows = sql(f"SELECT holder, until FROM {places.ops('lease')} WHERE name = '{_RUN_LEASE}'")
@@ -132,6 +162,20 @@ def make_lease(sql: Sql, places: Places) -> None:
 def drop_lease(sql: Sql, places: Places, holder: str) -> None:
     """Let the next run in."""
     sql(f"UPDATE {places.ops('lease')} SET holder = '' WHERE name = '{_RUN_LEASE}' AND holder = {text(holder)}")
+
+
+def unended(sql: Sql, places: Places) -> bool:
+    """Whether a run has no end."""
+    return bool(sql(f"SELECT run FROM {places.ops('runs')} WHERE status = 'RUNNING' LIMIT 1"))
+
+
+def lose(sql: Sql, places: Places, holder: str) -> None:
+    """Call the runs of others that have no end LOST; who holds the lease knows that nobody works on them."""
+    others = f"status = 'RUNNING' AND run_id <> {text(holder)}"
+    if sql(f"SELECT run FROM {places.ops('runs')} WHERE {others} LIMIT 1"):
+        sql(
+            f"UPDATE {places.ops('runs')} SET status = 'LOST', message = 'its process ended without a word' WHERE {others}"
+        )
 
 
 def begin(sql: Sql, places: Places, now: Now) -> None:

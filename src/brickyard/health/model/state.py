@@ -100,7 +100,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The number of the last run, the last run that wrote each bronze table, how far gold is, how sources were last seen."""
+    """The number of the last run, the last run that wrote each bronze table, how far gold is, how sources were last seen.
+
+    `reconciled`: of each gold table, the last run that compared it with bronze.
+    """
 
     last_run: int = 0
     source_catalog: str | None = None
@@ -109,6 +112,7 @@ class State:
     changed: Mapping[str, int] = field(default_factory=dict)
     schemas: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     failed: frozenset[str] = frozenset()
+    reconciled: Mapping[str, int] = field(default_factory=dict)
     presences: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -72,9 +72,13 @@ class LookUpAgain:
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """Compare a table with bronze, by the days that its merge touched."""
+    """Compare a table with bronze, by the days that its merge touched.
+
+    *since*: the run up to which it was compared before, so that only later rows of bronze are measured; 0 measures all.
+    """
 
     table: str
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

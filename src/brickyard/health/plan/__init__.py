@@ -134,7 +134,8 @@ def _gold(table: GoldTable, seen: Seen, copied: set[str], moving: set[str], *, f
         yield merge
     yield from again
     if merge and table.latest:
-        yield Reconcile(table.table)
+        anew = merge.full or merge.first == 0
+        yield Reconcile(table.table, 0 if anew else seen.state.reconciled.get(table.table, 0))
 
 
 def _stopped(table: GoldTable, seen: Seen) -> Skip | None:

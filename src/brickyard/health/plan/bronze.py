@@ -188,10 +188,12 @@ def newest(source: Source, places: Places, now: datetime) -> str:
 def fresh(shape: Shape, places: Places, window: Window) -> str:
     """The rows of a source that bronze does not hold, each once."""
     source, within = shape.source, window.sql(shape.source)
-    ranked = "row_number() OVER (PARTITION BY _row_hash ORDER BY _row_hash) AS _rank"
-    rows = f"SELECT * FROM (SELECT *, {ranked} FROM ({flattened(shape, places, within)})) WHERE _rank = 1"
     held = f"SELECT _row_hash FROM {places.bronze(source.bronze)} WHERE {within}"
-    return f"SELECT n.* FROM ({rows}) n LEFT ANTI JOIN ({held}) b ON n._row_hash = b._row_hash"
+    rows = (
+        f"SELECT n.* FROM ({flattened(shape, places, within)}) n LEFT ANTI JOIN ({held}) b ON n._row_hash = b._row_hash"
+    )
+    ranked = "row_number() OVER (PARTITION BY _row_hash ORDER BY _row_hash) AS _rank"
+    return f"SELECT * FROM (SELECT *, {ranked} FROM ({rows})) WHERE _rank = 1"
 
 
 def count(relation: str) -> str:

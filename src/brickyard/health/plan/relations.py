@@ -48,6 +48,8 @@ def _keeping(table: GoldTable) -> list[tuple[str, str]]:
     if not table.source:
         return []
     kept = [("_row_hash", "_row_hash"), ("_version", text.version(_sequence(table)))] if _has_rows(table) else []
+    if table.latest:
+        kept.append(("_batch", "_batch"))
     if table.source.capture is Capture.SNAPSHOT and _has_rows(table):
         kept.append(("_snapshot_at", "_snapshot_at"))
     if contract.valid_from:

@@ -184,32 +184,3 @@ def quarantine(table: GoldTable, places: Places, batch: Batch, now: Now) -> str:
         f" FROM ({relations.typed(table, places, batch.sql)}) WHERE _faults <> '' GROUP BY _faults, _row_hash"
     )
     return text.into_quarantine(places, rows, now.run, stamp(now).at)
-
-
-def reconcile(table: GoldTable, places: Places, last: int, days: Sequence[date] | None) -> str:
-    """Compare bronze, deduplicated, with gold by day: rows, keys as a set, and the contract's sums."""
-    contract = table.contract
-    day = f"cast({quote(contract.prune)} as date)" if contract.prune else "cast(NULL as date)"
-    sums = ", ".join(f"sum({quote(c)}) AS {quote('sum_' + c)}" for c in contract.reconcile.sums)
-    key = text.fingerprint([(quote(name), _type(table, name)) for name in contract.key])
-    folded = f"cast(sum(cast(conv(substr({key}, 1, 12), 16, 10) as decimal(20,0))) as string) AS keys"
-    measured = f"count(*) AS found, {folded}{', ' + sums if sums else ''}"
-    where = bounds(table, days, "") or "true"
-    rows = relations.newest(table, places, Batch(0, last), where)
-    left = f"SELECT {day} AS day, {measured} FROM ({rows}) GROUP BY 1"
-    right = f"SELECT {day} AS day, {measured} FROM {places.gold(contract.table)} WHERE {where} GROUP BY 1"
-    compared = [("rows", "found"), ("keys", "keys"), *((f"sum({c})", f"sum_{c}") for c in contract.reconcile.sums)]
-    each = " UNION ALL ".join(
-        f"SELECT day, {text.text(label)} AS measure, cast(b_{c} as string) AS bronze, cast(g_{c} as string) AS gold FROM compared"
-        for label, c in compared
-    )
-    taken = ", ".join(f"b.{quote(c)} AS b_{c}, g.{quote(c)} AS g_{c}" for _, c in compared)
-    return (
-        f"WITH compared AS (SELECT coalesce(b.day, g.day) AS day, {taken} FROM ({left}) b"
-        f" FULL OUTER JOIN ({right}) g ON b.day <=> g.day) {each}"
-    )
-
-
-def _type(table: GoldTable, name: str) -> str:
-    column = table.column(name)
-    return column.type if column else "string"

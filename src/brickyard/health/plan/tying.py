@@ -1,0 +1,128 @@
+"""Tying out: bronze, one row of each key, against gold by day: rows, keys as a set, and the contract's sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from brickyard.health.model.compiled import GoldTable
+from brickyard.health.plan import relations, statements, text
+from brickyard.health.plan.relations import Batch
+from brickyard.health.plan.text import Places, names, quote
+
+Row = Mapping[str, Any]  # day, measure, bronze, gold
+
+
+def whole(table: GoldTable, places: Places, last: int, days: Sequence[date] | None) -> str:
+    """Compare all that bronze and gold hold of some days (of every day when None)."""
+    where = statements.bounds(table, days, "") or "true"
+    rows = relations.newest(table, places, Batch(0, last), where)
+    bronze = f"SELECT {_day(table)} AS day, {_measured(table)} FROM ({rows}) GROUP BY 1"
+    return _compared(table, bronze, _gold(table, places, where))
+
+
+def since(table: GoldTable, places: Places, batch: Batch, days: Sequence[date] | None) -> str:
+    """Compare what a batch adds to bronze with all that gold holds of the days that it touches.
+
+    `bronze` is a change: measured over the keys of the batch only, as they stand now less as they stood before it. With
+    what was last remembered of a day (`carried`) it gives what bronze holds, without reading every key again.
+    """
+    where = statements.bounds(table, days, "") or "true"
+    key = table.contract.key
+    fresh = f"SELECT DISTINCT {names(key)} FROM ({_good(table, places, batch, where)})"
+    held = (
+        f"SELECT r.* FROM ({_good(table, places, Batch(0, batch.last), where)}) r"
+        f" LEFT SEMI JOIN ({fresh}) k ON {text.same(key, 'r', 'k')}"
+    )
+    older = f"{quote('_batch')} <= {batch.first}"
+    newest = f"row_number() OVER (PARTITION BY {names(key)} ORDER BY {quote('_version')} DESC) = 1 AS _stands"
+    before = (
+        f"{older} AND row_number() OVER (PARTITION BY {names(key)}, {older} ORDER BY {quote('_version')} DESC) = 1"
+        " AS _stood"
+    )
+    moved = f"SELECT * FROM (SELECT *, {newest}, {before} FROM ({held})) WHERE _stands <> _stood"
+    bronze = f"SELECT {_day(table)} AS day, {_measured(table, _signed)} FROM ({moved}) GROUP BY 1"
+    return _compared(table, bronze, _gold(table, places, where))
+
+
+def remembered(table: GoldTable, places: Places, days: Sequence[date] | None) -> str:
+    """Ask what bronze held when a table was last compared, by day and measure."""
+    where = f"table_name = {text.text(table.table)}"
+    if days and table.contract.prune:
+        where += f" AND day >= date'{min(days)}' AND day <= date'{max(days)}'"
+    return (
+        f"SELECT day, measure, max_by(bronze, run) AS bronze FROM {places.ops('reconciliation')} WHERE {where}"
+        " GROUP BY day, measure"
+    )
+
+
+def carried(held: Iterable[Row], found: Iterable[Row]) -> list[Row]:
+    """Add changes of bronze (`since`) to what was remembered of it; what adds up to gold's figure is told as gold tells it."""
+    before = {(row["day"], row["measure"]): row["bronze"] for row in held}
+    return [_carried(row, before.get((row["day"], row["measure"]))) for row in found]
+
+
+def _carried(row: Row, before: str | None) -> Row:
+    bronze = Decimal(before or 0) + Decimal(row["bronze"] or 0)
+    return {**row, "bronze": row["gold"] if bronze == Decimal(row["gold"] or 0) else format(bronze, "f")}
+
+
+def _good(table: GoldTable, places: Places, batch: Batch, where: str) -> str:
+    return f"SELECT * FROM ({relations.typed(table, places, batch.sql)}) WHERE _faults = '' AND {where}"
+
+
+def _gold(table: GoldTable, places: Places, where: str) -> str:
+    gold = places.gold(table.contract.table)
+    return f"SELECT {_day(table)} AS day, {_measured(table)} FROM {gold} WHERE {where} GROUP BY 1"
+
+
+def _day(table: GoldTable) -> str:
+    return f"cast({quote(table.contract.prune)} as date)" if table.contract.prune else "cast(NULL as date)"
+
+
+def _plain(sql: str) -> str:
+    return sql
+
+
+def _signed(sql: str) -> str:
+    return f"CASE WHEN _stands THEN {sql} ELSE -({sql}) END"
+
+
+def _measured(table: GoldTable, sign: Any = _plain) -> str:
+    key = text.fingerprint([(quote(name), _type(table, name)) for name in table.contract.key])
+    folded = f"cast(conv(substr({key}, 1, 12), 16, 10) as decimal(20,0))"
+    sums = [f"sum({sign(quote(c))}) AS {quote('sum_' + c)}" for c in table.contract.reconcile.sums]
+    found = f"sum({sign('1')}) AS found"
+    return ", ".join([found, f"cast(sum({sign(folded)}) as string) AS keys", *sums])
+
+
+def measures(table: GoldTable, rows: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """Return what `whole` and `since` found as one row for each day and measure, figures as text."""
+    return [
+        {"day": row["day"], "measure": label, "bronze": row[f"b_{name}"], "gold": row[f"g_{name}"]}
+        for row in rows
+        for label, name in _pairs(table)
+    ]
+
+
+def _pairs(table: GoldTable) -> list[tuple[str, str]]:
+    """Each measure as it is told, and its column."""
+    return [("rows", "found"), ("keys", "keys"), *((f"sum({c})", f"sum_{c}") for c in table.contract.reconcile.sums)]
+
+
+def _compared(table: GoldTable, bronze: str, gold: str) -> str:
+    shown = ", ".join(
+        f"cast({side}.{quote(name)} as string) AS {quote(f'{side}_{name}')}"
+        for _, name in _pairs(table)
+        for side in ("b", "g")
+    )
+    return (
+        f"SELECT coalesce(b.day, g.day) AS day, {shown} FROM ({bronze}) b FULL OUTER JOIN ({gold}) g ON b.day <=> g.day"
+    )
+
+
+def _type(table: GoldTable, name: str) -> str:
+    column = table.column(name)
+    return column.type if column else "string"
