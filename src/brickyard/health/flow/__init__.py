@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from brickyard.health import apply as doing
 from brickyard.health import observe, store
@@ -16,22 +16,19 @@ from brickyard.health.plan import Seen, made
 from brickyard.health.plan.bronze import Shape
 from brickyard.health.plan.compile import Gold, compile_all
 from brickyard.kernel.errors import BrickyardError
+from brickyard.kernel.names import quote
 
 __all__ = ["Choice", "Door", "Hold", "OnStep", "Outcome", "Phase", "init", "preview", "run"]
 
 _EVERYTHING = Choice()
-_DONE_TWICE = 0  # the run number of `init`, whose steps leave no rows
+_INIT = 0  # the run number of `init`, whose steps leave no rows
 
 
 def init(door: Door, gold: Gold | None = None, on_step: OnStep | None = None) -> Plan:
     """Make the schemas, tables and views that are not there; never replaces one."""
     gold = gold or compile_all()
-    _need_catalog(door)
     steps = made(gold, door.places, Seen(observe.tables(door.sql, door.places.catalog), State()))
-    work = Work(door.sql, door.places, gold, _described(gold), Now(_DONE_TWICE, "init", door.at))
-    for step in steps.steps:
-        _tell(on_step, step, "done", doing.apply(work, step))
-    store.make_lease(door.sql, door.places)
+    _make(door, steps.steps, gold, on_step)
     return steps
 
 
@@ -55,7 +52,8 @@ def run(
     steps, seen, grown = looking.planned(door, choice, gold or compile_all())
     if all(isinstance(step, Skip) for step in steps.steps) and not looking.news(seen):
         return Outcome(seen.state.last_run, skipped=_skips(steps))
-    _first(door, steps, grown)
+    if own := _own(steps):
+        _make(door, own, grown)
     with leasing.held(door, hold) as holder:
         now = Now(store.next_run(door.sql, door.places), holder, door.at)
         work = Work(door.sql, door.places, grown, {**_described(grown), **seen.shapes}, now)
@@ -73,10 +71,6 @@ def _remember(work: Work, seen: Seen) -> None:
     store.drifted(work.sql, work.places, found, work.now)
 
 
-def _need_catalog(door: Door) -> None:
-    door.sql(f"CREATE CATALOG IF NOT EXISTS `{door.places.catalog}`")
-
-
 def _described(gold: Gold) -> dict[str, Shape]:
     return {source.name: Shape(source, {}) for source in looking.sources_of(gold)}
 
@@ -85,15 +79,19 @@ def _skips(steps: Plan) -> tuple[Skip, ...]:
     return tuple(step for step in steps.steps if isinstance(step, Skip))
 
 
-def _first(door: Door, steps: Plan, gold: Gold) -> None:
-    """The tables of our own records come before the lease, which stands in one of them."""
-    own = [s for s in steps.steps if isinstance(s, CreateSchema) or (isinstance(s, CreateTable) and s.layer == "ops")]
-    if not own:
-        return
-    _need_catalog(door)
-    work = Work(door.sql, door.places, gold, {}, Now(_DONE_TWICE, "init", door.at))
-    for step in own:
-        doing.apply(work, step)
+def _own(steps: Plan) -> tuple[Step, ...]:
+    """The steps that make the tables of our own records, which the run itself and its lease stand in."""
+    return tuple(
+        s for s in steps.steps if isinstance(s, CreateSchema) or (isinstance(s, CreateTable) and s.layer == "ops")
+    )
+
+
+def _make(door: Door, steps: Iterable[Step], gold: Gold, on_step: OnStep | None = None) -> None:
+    """Make the catalog and what steps make in it, and put the lease where it is kept; doing it again changes nothing."""
+    door.sql(f"CREATE CATALOG IF NOT EXISTS {quote(door.places.catalog)}")
+    work = Work(door.sql, door.places, gold, _described(gold), Now(_INIT, "init", door.at))
+    for step in steps:
+        _tell(on_step, step, "done", doing.apply(work, step))
     store.make_lease(door.sql, door.places)
 
 

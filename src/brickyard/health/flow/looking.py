@@ -9,7 +9,7 @@ from brickyard.health import observe, store
 from brickyard.health.flow.terms import Choice, Door, Phase
 from brickyard.health.model.source import Source
 from brickyard.health.model.state import Drift, Looked, Presence, State
-from brickyard.health.model.steps import CopyBronze, LookUpAgain, Merge, Plan, Reconcile
+from brickyard.health.model.steps import Plan
 from brickyard.health.observe import Fresh
 from brickyard.health.plan import Seen, Tables, bronze, plan
 from brickyard.health.plan.bronze import Shape
@@ -25,17 +25,8 @@ def planned(door: Door, choice: Choice, gold: Gold) -> tuple[Plan, Seen, Gold]:
         raise NotFound(f"no such gold table: {', '.join(unknown)}", code="health-no-table")
     seen = look(door, choice, gold)
     grown = with_extras(gold, seen.shapes)
-    steps = plan(grown, door.places, seen, only=choice.only, full=choice.full, failed=choice.failed)
-    return _of_phase(steps, choice.phase), seen, grown
-
-
-def _of_phase(steps: Plan, phase: Phase) -> Plan:
-    """Leave out what the other half of a run does."""
-    others: dict[Phase, tuple[type, ...]] = {
-        Phase.BRONZE: (Merge, LookUpAgain, Reconcile),
-        Phase.GOLD: (CopyBronze,),
-    }
-    return Plan(tuple(step for step in steps.steps if not isinstance(step, others.get(phase, ()))))
+    steps = plan(grown, door.places, seen, only=choice.only, full=choice.full, failed=choice.failed, phase=choice.phase)
+    return steps, seen, grown
 
 
 def look(door: Door, choice: Choice, gold: Gold) -> Seen:

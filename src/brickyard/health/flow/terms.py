@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from brickyard.health.model.state import Sql
-from brickyard.health.model.steps import Skip, Step
+from brickyard.health.model.steps import Phase, Skip, Step
 from brickyard.health.plan.text import Places
 from brickyard.kernel.errors import BrickyardError
 
@@ -22,14 +21,6 @@ class Door:
     sql: Sql
     places: Places
     at: datetime
-
-
-class Phase(StrEnum):
-    """Which half of a run is done: copying to bronze, or merging what bronze holds; both by default."""
-
-    ALL = "all"
-    BRONZE = "bronze"
-    GOLD = "gold"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 
 from brickyard.health.model.source import Capture
+
+
+class Phase(StrEnum):
+    """Which half of a run is done: copying to bronze, or merging what bronze holds; both by default."""
+
+    ALL = "all"
+    BRONZE = "bronze"
+    GOLD = "gold"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from brickyard.health.model.steps import (
     CreateView,
     LookUpAgain,
     Merge,
+    Phase,
     Plan,
     Reconcile,
     Skip,
@@ -44,19 +45,29 @@ class Seen:
 
 
 def plan(
-    gold: Gold, places: Places, seen: Seen, *, only: Collection[str] = (), full: bool = False, failed: bool = False
+    gold: Gold,
+    places: Places,
+    seen: Seen,
+    *,
+    only: Collection[str] = (),
+    full: bool = False,
+    failed: bool = False,
+    phase: Phase = Phase.ALL,
 ) -> Plan:
     """Return what a run would do: missing things made, new rows copied, tables with news merged and reconciled.
 
     *only* names tables; their companions and what they look up in come along only where they have news themselves.
-    *failed* takes the tables that failed last. Nothing new gives no step.
+    *failed* takes the tables that failed last. *phase* BRONZE copies and merges nothing, GOLD merges what bronze holds;
+    both make what is missing and tell what stops a table. Nothing new gives no step.
     """
     wanted = [table for table in gold if _wanted(table, seen, only, failed=failed)]
-    steps = [*_made(gold, places, seen), *_copies(wanted, seen)]
+    steps: list[Step] = list(_made(gold, places, seen))
+    steps += () if phase is Phase.GOLD else _copies(wanted, seen)
     copied = {step.source for step in steps if isinstance(step, CopyBronze)}
     moving: set[str] = set()
     for table in wanted:
-        found = list(_gold(table, seen, copied, moving, full=full))
+        found: list[Step] = list(_stopped(table, seen))
+        found += () if phase is Phase.BRONZE else _gold(table, seen, copied, moving, full=full)
         moving |= {step.table for step in found if isinstance(step, Merge)}
         steps += found
     return Plan(tuple(steps))
@@ -125,9 +136,6 @@ def _copies(wanted: list[GoldTable], seen: Seen) -> Iterator[CopyBronze]:
 
 
 def _gold(table: GoldTable, seen: Seen, copied: set[str], moving: set[str], *, full: bool) -> Iterator[Step]:
-    stopped = _stopped(table, seen)
-    if stopped:
-        yield stopped
     merge = _merge(table, seen, copied, full=full)
     again = list(_again(table, seen, moving, first=merge is not None and merge.first == 0))
     if merge:
@@ -138,23 +146,23 @@ def _gold(table: GoldTable, seen: Seen, copied: set[str], moving: set[str], *, f
         yield Reconcile(table.table, 0 if anew else seen.state.reconciled.get(table.table, 0))
 
 
-def _stopped(table: GoldTable, seen: Seen) -> Skip | None:
+def _stopped(table: GoldTable, seen: Seen) -> Iterator[Skip]:
     """A source that cannot be read or has drifted is not copied; what bronze already holds of it is still merged."""
     if table.source is None:
-        return None
+        return
     found = seen.looked.get(table.source.name)
     if found is not None and found.presence is not Presence.PRESENT:
-        return Skip(table.table, found.presence.code, found.reason or "", found.remedy or "")
+        yield Skip(table.table, found.presence.code, found.reason or "", found.remedy or "")
+        return
     breaking = [drift for drift in seen.drifts.get(table.source.name, ()) if drift.fails]
     if breaking:
         told = "; ".join(map(str, breaking))
-        return Skip(
+        yield Skip(
             table.table,
             "source-drifted",
             told,
             f"restore the source, map the change in the contract, or: brickyard health run --accept-drift {table.source.name}",
         )
-    return None
 
 
 def _merge(table: GoldTable, seen: Seen, copied: set[str], *, full: bool) -> Merge | None:
