@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
+from decimal import Decimal
 
 import pytest
 from pyspark.errors import PySparkException
@@ -13,6 +15,7 @@ from brickyard.local.engines import spark_env
 from brickyard.local.engines.connect import connect
 from brickyard.local.engines.model import EngineCancelled, EngineFailed, EngineKey, EngineUnavailable
 from brickyard.local.engines.spark import SparkEngine
+from brickyard.local.sql.delta import bounds
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
 KEY = EngineKey("ann@x.com", "Europe/Berlin")
@@ -64,6 +67,18 @@ def test_delta_tables_are_merged_and_their_history_is_kept(engine, tmp_path):
         f"MERGE INTO {table} AS t USING (SELECT 1 AS k, 'b' AS v) AS s ON t.k = s.k WHEN MATCHED THEN UPDATE SET *",
     )
     assert engine.query(KEY, f"SELECT * FROM {table}").to_pylist() == [{"k": 1, "v": "b"}]
+
+
+def test_what_spark_has_written_can_be_written_anew_beside_it(engine, tmp_path):
+    table, number = tmp_path / "t", "0.114863749885212289"
+    engine.query(KEY, f"CREATE TABLE delta.`{table}` (d DECIMAL(38,18), v STRING) USING delta")
+    engine.query(KEY, f"INSERT INTO delta.`{table}` VALUES ({number}, repeat('雪', 30))")
+    written = (table / "_delta_log" / f"{1:020}.json").stat().st_size
+    bounds.mend(table, [1])
+    assert (table / "_delta_log" / f"{1:020}.json").stat().st_size < written
+    shutil.copytree(table, tmp_path / "unread")  # with the checksums of the files, were there any
+    rows = engine.query(KEY, f"SELECT d FROM delta.`{tmp_path}/unread`").to_pylist()
+    assert rows == [{"d": Decimal(number)}]
 
 
 def test_a_statement_can_be_cancelled(engine):

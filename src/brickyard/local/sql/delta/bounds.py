@@ -29,7 +29,8 @@ def honest(add: Action, path: Path) -> Action:
         return add
     long = list(_long(file))
     dropped = [_drop(side, column) for side in sides for column in long]
-    return {**add, "stats": json.dumps(stats, separators=(",", ":"))} if any(dropped) else add
+    told = json.dumps(stats, separators=(",", ":"), ensure_ascii=False)
+    return {**add, "stats": told} if any(dropped) else add
 
 
 def _long(file: Path) -> Iterator[list[str]]:

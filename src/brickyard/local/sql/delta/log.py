@@ -197,10 +197,12 @@ def commit(path: Path, version: int, author: Author, change: Change, actions: Se
 def replace_commit(path: Path, version: int, actions: Sequence[Action]) -> None:
     """Put other words for the same change in the place of a commit, and of a checkpoint that repeats it.
 
-    Who calls holds the table's lock; a reader finds the one or the other.
+    Who calls holds the table's lock; a reader finds the one or the other. Spark may know the length already: letters stay
+    as they are, so that what says less is not longer.
     """
     temporary = path / "_delta_log" / f".{uuid.uuid4()}.tmp"
-    temporary.write_text("".join(json.dumps(action, separators=(",", ":")) + "\n" for action in actions))
+    lines = (json.dumps(action, separators=(",", ":"), ensure_ascii=False) + "\n" for action in actions)
+    temporary.write_text("".join(lines), encoding="utf-8")
     temporary.replace(_commit_file(path, version))
     stale = [file for found, files in _checkpoints(path) if found >= version for file in files]
     if stale:
