@@ -46,7 +46,7 @@ def state(sql: Sql, places: Places, bronze: Collection[str], looked_up_in: Colle
 
 
 def next_run(sql: Sql, places: Places) -> int:
-    """Return the number for a run that begins; only who holds the lease may ask, or two runs take the same.
+    """Return the next number for a run; only who holds the lease may ask, and tasks that share it make sure of it.
 
     A number that gold has taken already must not come again: rows copied under it would never be merged.
     """
@@ -178,12 +178,22 @@ def lose(sql: Sql, places: Places, holder: str) -> None:
         )
 
 
-def begin(sql: Sql, places: Places, now: Now) -> None:
-    """Remember that a run began."""
+def begin(sql: Sql, places: Places, now: Now, mark: str = "") -> None:
+    """Remember that a run began; its message is a mark of its own until it ends."""
     sql(
         f"INSERT INTO {places.ops('runs')} VALUES ({now.run}, {text(now.run_id)}, 'RUNNING',"
-        f" {text(places.source_catalog)}, {moment(now.at)}, NULL, NULL)"
+        f" {text(places.source_catalog)}, {moment(now.at)}, NULL, {text(mark)})"
     )
+
+
+def alone(sql: Sql, places: Places, now: Now) -> bool:
+    """Whether no other run began under the same number."""
+    return int(sql(f"SELECT count(*) AS found FROM {places.ops('runs')} WHERE run = {now.run}")[0]["found"]) == 1
+
+
+def withdraw(sql: Sql, places: Places, now: Now, mark: str) -> None:
+    """Take back that a run began which has done nothing yet."""
+    sql(f"DELETE FROM {places.ops('runs')} WHERE run = {now.run} AND message = {text(mark)}")
 
 
 def end(sql: Sql, places: Places, now: Now, status: str, at: datetime, message: str = "") -> None:

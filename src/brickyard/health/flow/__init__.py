@@ -8,7 +8,7 @@ from brickyard.health import apply as doing
 from brickyard.health import observe, store
 from brickyard.health.apply import Work
 from brickyard.health.flow import leasing, looking
-from brickyard.health.flow.recording import recorded, subject, tried
+from brickyard.health.flow.recording import begun, recorded, subject, tried
 from brickyard.health.flow.terms import Choice, Door, Hold, OnStep, Outcome, Phase
 from brickyard.health.model.state import Drift, Now, State
 from brickyard.health.model.steps import CreateSchema, CreateTable, Plan, Skip, Step
@@ -46,8 +46,9 @@ def run(
 ) -> Outcome:
     """Bring gold up to date: one run at a time, each table by itself, so that one that fails holds up no other.
 
-    Nothing new, and no source found otherwise than before, writes nothing. Raises Conflict while another run is at work, GuardRefused for a gold catalog of
-    another source, NotFound for an unknown table; what a table fails with is in the outcome.
+    Nothing new, and no source found otherwise than before, writes nothing. Raises Conflict while another run is at work,
+    GuardRefused for a gold catalog of another source, NotFound for an unknown table; what a table fails with is in the
+    outcome.
     """
     steps, seen, grown = looking.planned(door, choice, gold or compile_all())
     if all(isinstance(step, Skip) for step in steps.steps) and not looking.news(seen):
@@ -55,9 +56,9 @@ def run(
     if own := _own(steps):
         _make(door, own, grown)
     with leasing.held(door, hold) as holder:
-        now = Now(store.next_run(door.sql, door.places), holder, door.at)
-        work = Work(door.sql, door.places, grown, {**_described(grown), **seen.shapes}, now)
-        with recorded(work) as ending:
+        now = begun(door.sql, door.places, holder, door.at)
+        with recorded(door.sql, door.places, now) as ending:
+            work = Work(door.sql, door.places, grown, {**_described(grown), **seen.shapes}, now)
             _remember(work, seen)
             outcome = _perform(work, steps, on_step)
             ending.status = outcome.status

@@ -12,12 +12,12 @@ from typing import Any
 from brickyard.health import observe, store
 from brickyard.health.apply import Work
 from brickyard.health.flow import Door, leasing, looking
-from brickyard.health.flow.recording import done, recorded
+from brickyard.health.flow.recording import begun, done, recorded
 from brickyard.health.flow.telling import last_run
 from brickyard.health.model import source as sources
 from brickyard.health.model.bill import Discount, InvoiceLine
 from brickyard.health.model.source import Source
-from brickyard.health.model.state import Now, Presence, State
+from brickyard.health.model.state import Presence, State
 from brickyard.health.model.steps import LookUpAgain, Merge, Reconcile
 from brickyard.health.plan import billing, bronze
 from brickyard.health.plan import text as texts
@@ -249,9 +249,9 @@ def _merge(door: Door, prices: Sequence[Price], gold: Gold) -> tuple[str, ...]:
     """Put the prices into bronze as the account's own table would have told them, and take them up: one short run."""
     with leasing.held(door) as holder:
         state = store.state(door.sql, door.places, looking.bronze_in(observe.tables(door.sql, door.places.catalog)))
-        now = Now(store.next_run(door.sql, door.places), holder, door.at)
+        now = begun(door.sql, door.places, holder, door.at)
         work = Work(door.sql, door.places, gold, {_SOURCE: Shape(sources.load(_SOURCE), {})}, now)
-        with recorded(work) as ending:
+        with recorded(door.sql, door.places, now) as ending:
             ending.message = "discounts"
             _into_bronze(work, prices)
             told = tuple(done(work, step) for step in _steps(state))

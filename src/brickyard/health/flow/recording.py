@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from brickyard.health import apply as doing
 from brickyard.health import store
 from brickyard.health.apply import Work
+from brickyard.health.model.state import Now, Sql
 from brickyard.health.model.steps import Step
+from brickyard.health.plan.text import Places
 from brickyard.kernel import stop
 from brickyard.kernel.errors import BrickyardError, Interrupted
 
 _STOPPED = "stopped on request"
+_PAUSE = 500  # milliseconds at most before a run that gave way looks for another number
 
 
 @dataclass(slots=True)
@@ -24,28 +30,42 @@ class Ending:
     message: str = ""
 
 
+def begun(sql: Sql, places: Places, holder: str, at: datetime) -> Now:
+    """Begin a run under a number that no other run has.
+
+    Tasks of one job hold the lease together and may begin at once. Of two that wrote one number, the later one sees both
+    and gives way, so that never both keep it. Both may see each other and give way; pauses of chance let one go first then.
+    """
+    while True:
+        now, mark = Now(store.next_run(sql, places), holder, at), uuid.uuid4().hex
+        store.begin(sql, places, now, mark)
+        if store.alone(sql, places, now):
+            return now
+        store.withdraw(sql, places, now, mark)
+        stop.pause(secrets.randbelow(_PAUSE) / 1000)
+
+
 @contextmanager
-def recorded(work: Work) -> Iterator[Ending]:
-    """Remember that a run begins, and how it ended: as its ending says, FAILED for an error of ours, or INTERRUPTED.
+def recorded(sql: Sql, places: Places, now: Now) -> Iterator[Ending]:
+    """Remember how a run that has begun ends: as its ending says, FAILED for an error of ours, or INTERRUPTED.
 
     An end that cannot be written either leaves the run without one, which `check` tells; what ended it goes on up.
     """
     ending = Ending()
-    store.begin(work.sql, work.places, work.now)
     try:
         yield ending
     except (Interrupted, KeyboardInterrupt):
-        _broken_off(work, "INTERRUPTED", _STOPPED)
+        _broken_off(sql, places, now, "INTERRUPTED", _STOPPED)
         raise
     except BrickyardError as error:
-        _broken_off(work, "FAILED", f"{error.error_code}: {error.message}")
+        _broken_off(sql, places, now, "FAILED", f"{error.error_code}: {error.message}")
         raise
-    store.end(work.sql, work.places, work.now, ending.status, work.now.at, ending.message)
+    store.end(sql, places, now, ending.status, now.at, ending.message)
 
 
-def _broken_off(work: Work, status: str, message: str) -> None:
+def _broken_off(sql: Sql, places: Places, now: Now, status: str, message: str) -> None:
     with suppress(BrickyardError), stop.last_words():
-        store.end(work.sql, work.places, work.now, status, work.now.at, message)
+        store.end(sql, places, now, status, now.at, message)
 
 
 def tried(work: Work, step: Step) -> str | BrickyardError:
