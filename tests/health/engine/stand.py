@@ -153,7 +153,10 @@ class Stand:
     def refresh(self) -> None:
         """Bring gold up to date with bronze, as a run does after its copies."""
         existing = observe.tables(self.sql, self.catalog)
-        seen = Seen(existing, store.state(self.sql, self.places, looking.bronze_in(existing)))
+        seen = Seen(
+            existing,
+            store.state(self.sql, self.places, looking.bronze_in(existing), looking.looked_up_in(self.gold, existing)),
+        )
         shapes = {t.source.name: Shape(t.source, {}) for t in self.gold if t.source}
         work = Work(self.sql, self.places, self.gold, shapes, Now(self.run, "stand", AT))
         for step in plan(self.gold, self.places, seen).steps:

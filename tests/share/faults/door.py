@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
-When = Literal["call", "answer"]
+When = Literal["call", "answer", "end"]
 
 _DROPPED = ("connection", "transfer-encoding", "content-length", "host")
 _SECONDS = 60
@@ -21,6 +22,8 @@ _SECONDS = 60
 class _Stop:
     when: When
     call: re.Pattern[str]
+    words: str = ""
+    is_lost: bool = True
     reached: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -51,13 +54,14 @@ class Door:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @contextmanager
-    def stop(self, when: When, call: str) -> Iterator[Callable[[], None]]:
-        """Keep the first call like *call* (`METHOD path`, a pattern) until the block ends; it is then lost.
+    def stop(self, when: When, call: str, words: str = "", *, is_lost: bool = True) -> Iterator[Callable[[], None]]:
+        """Keep the first call like *call* (`METHOD path`, a pattern), with *words* in its body, until the block ends.
 
-        Stopped at its `call` the workspace never sees it, at its `answer` it has done it and nobody learns it. The value
-        waits until a call stands there.
+        It is then lost, or goes on. Stopped at its `call` the workspace never sees it, at its `answer` it has done it and
+        nobody learns it. A statement of SQL may still run at its answer: at its `end`, what is kept is the first answer
+        that says that it is over. The value waits until a call stands there.
         """
-        stop = _Stop(when, re.compile(call))
+        stop = _Stop(when, re.compile(call), words, is_lost)
         self._stop = stop
         try:
             yield lambda: self._await(stop)
@@ -65,14 +69,26 @@ class Door:
             self._stop = None
             stop.over.set()
 
-    def taken(self, call: str) -> _Stop | None:
+    def taken(self, call: str, body: bytes = b"") -> _Stop | None:
         """Return the stop that is meant for this call; it is meant for no other one any more."""
         with self._lock:
             stop = self._stop
-            if stop is None or not stop.call.search(call):
+            if stop is None or not stop.call.search(call) or stop.words not in body.decode(errors="replace"):
                 return None
             self._stop = None
             return stop
+
+    def goes_on(self, stop: _Stop, answer: bytes) -> bool:
+        """Whether the answer says that a statement is under way; the stop is then meant for the calls that ask for it."""
+        if stop.when != "end":
+            return False
+        told = json.loads(answer)
+        if told["status"]["state"] not in ("PENDING", "RUNNING"):
+            return False
+        stop.call, stop.words = re.compile(f"GET /api/2.0/sql/statements/{told['statement_id']}"), ""
+        with self._lock:
+            self._stop = stop
+        return True
 
     @staticmethod
     def _await(stop: _Stop) -> None:
@@ -90,9 +106,12 @@ def _relay(door: Door) -> type[BaseHTTPRequestHandler]:
 
         def _any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            stop = door.taken(f"{self.command} {self.path}")
+            stop = door.taken(f"{self.command} {self.path}", body)
             if stop and stop.when == "call":
-                return self._hold(stop)
+                self._hold(stop)
+                if stop.is_lost:
+                    return None
+                stop = None
             connection = http.client.HTTPConnection(door.target, timeout=_SECONDS)
             try:
                 sent = {k: v for k, v in self.headers.items() if k.lower() not in _DROPPED}
@@ -104,12 +123,12 @@ def _relay(door: Door) -> type[BaseHTTPRequestHandler]:
                 return None
             finally:
                 connection.close()
-            return self._hold(stop) if stop else self._give(answer, content)
+            return self._hold(stop) if stop and not door.goes_on(stop, content) else self._give(answer, content)
 
         def _hold(self, stop: _Stop) -> None:
             stop.reached.set()
             stop.over.wait(_SECONDS)
-            self.close_connection = True
+            self.close_connection = stop.is_lost
 
         def _give(self, answer: http.client.HTTPResponse, content: bytes) -> None:
             self.send_response_only(answer.status, answer.reason)

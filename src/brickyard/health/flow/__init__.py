@@ -50,15 +50,20 @@ def run(
     GuardRefused for a gold catalog of another source, NotFound for an unknown table; what a table fails with is in the
     outcome.
     """
-    steps, seen, grown = looking.planned(door, choice, gold or compile_all())
+    gold = gold or compile_all()
+    steps, seen, grown = looking.planned(door, choice, gold)
     if all(isinstance(step, Skip) for step in steps.steps) and not looking.news(seen):
+        if seen.state.last_run:
+            leasing.bury(door, hold)
         return Outcome(seen.state.last_run, skipped=_skips(steps))
     if own := _own(steps):
         _make(door, own, grown)
-    with leasing.held(door, hold) as holder:
-        now = begun(door.sql, door.places, holder, door.at)
-        with recorded(door.sql, door.places, now) as ending:
-            work = Work(door.sql, door.places, grown, {**_described(grown), **seen.shapes}, now)
+    with leasing.held(door, hold) as lease:
+        now = begun(lease.sql, door.places, lease.holder, door.at)
+        with recorded(lease.sql, door.places, now) as ending:
+            if now.run > seen.state.last_run + 1 and hold is None:  # another run came between the look and the lease
+                steps, seen, grown = looking.planned(door, choice, gold)
+            work = Work(lease.sql, door.places, grown, {**_described(grown), **seen.shapes}, now)
             _remember(work, seen)
             outcome = _perform(work, steps, on_step)
             ending.status = outcome.status

@@ -247,11 +247,11 @@ def _told(door: Door, table: str, column: str) -> tuple[Price, ...]:
 
 def _merge(door: Door, prices: Sequence[Price], gold: Gold) -> tuple[str, ...]:
     """Put the prices into bronze as the account's own table would have told them, and take them up: one short run."""
-    with leasing.held(door) as holder:
+    with leasing.held(door) as lease:
         state = store.state(door.sql, door.places, looking.bronze_in(observe.tables(door.sql, door.places.catalog)))
-        now = begun(door.sql, door.places, holder, door.at)
-        work = Work(door.sql, door.places, gold, {_SOURCE: Shape(sources.load(_SOURCE), {})}, now)
-        with recorded(door.sql, door.places, now) as ending:
+        now = begun(lease.sql, door.places, lease.holder, door.at)
+        work = Work(lease.sql, door.places, gold, {_SOURCE: Shape(sources.load(_SOURCE), {})}, now)
+        with recorded(lease.sql, door.places, now) as ending:
             ending.message = "discounts"
             _into_bronze(work, prices)
             told = tuple(done(work, step) for step in _steps(state))

@@ -123,12 +123,12 @@ def _emptied(coming: Plan, gold: Gold) -> Iterator[Found]:
 
 def _run(now: Status) -> Iterator[Found]:
     last: RunLine = now.last
-    if last.status == "RUNNING" and not now.holder:
+    if last.status == "LOST":
         yield Found(
             "health-run-broken-off",
             Severity.WARN,
             f"run {last.run}",
-            f"run {last.run} of {last.run_id} has no end and holds no lease",
+            f"run {last.run} of {last.run_id} has no end, and its process is gone or its lease has ended",
             "brickyard health run; what it had done is not done again",
         )
 

@@ -32,7 +32,9 @@ def planned(door: Door, choice: Choice, gold: Gold) -> tuple[Plan, Seen, Gold]:
 def look(door: Door, choice: Choice, gold: Gold) -> Seen:
     """Look at everything that a plan depends on; reads only."""
     existing = observe.tables(door.sql, door.places.catalog)
-    state = store.state(door.sql, door.places, bronze_in(existing)) if "ops.lease" in existing else State()
+    state = State()
+    if all(f"ops.{name}" in existing for name in store.READ):
+        state = store.state(door.sql, door.places, bronze_in(existing), looked_up_in(gold, existing))
     _same_catalog(door, state)
     wanted = sources_of(gold, choice.only)
     looked = observe.look(door.sql, door.places, [source.name for source in wanted])
@@ -54,6 +56,12 @@ def sources_of(gold: Gold, only: Collection[str] = ()) -> list[Source]:
 def bronze_in(existing: Tables) -> list[str]:
     """The bronze tables that exist."""
     return [name.removeprefix("bronze.") for name in existing if name.startswith("bronze.")]
+
+
+def looked_up_in(gold: Gold, existing: Tables) -> list[str]:
+    """The gold tables that exist and that others look up in."""
+    joins = [join for table in gold if table.contract.enrich for join in table.contract.enrich.joins]
+    return sorted({join.to for join in joins} & existing.keys())
 
 
 def _same_catalog(door: Door, state: State) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 from brickyard.health import observe, store
-from brickyard.health.flow import Door
+from brickyard.health.flow import Door, leasing
 from brickyard.health.model.compiled import GoldTable
 from brickyard.health.model.state import Presence
 from brickyard.health.plan import lineage
@@ -55,7 +55,7 @@ class TableState:
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """One run of the gold layer."""
+    """One run of the gold layer: RUNNING, SUCCEEDED, PARTLY, FAILED, INTERRUPTED, or LOST with its process."""
 
     run: int
     run_id: str
@@ -105,12 +105,20 @@ def last_run(door: Door) -> RunLine:
     return RunLine(int(row["run"]), row["run_id"], row["status"], row["started_at"], row["ended_at"])
 
 
+def _holder(door: Door) -> str:
+    """Who is at work: a process that is known to be dead, or whose lease has ended, is not."""
+    rows = door.sql(f"SELECT holder, until FROM {door.places.ops('lease')}")
+    held = (row["holder"] for row in rows if row["holder"] and row["until"] > system_clock())
+    return next((holder for holder in held if not leasing.is_dead(holder)), "")
+
+
 def status(door: Door, gold: Gold | None = None) -> Status:
     """Return how every table stands; raise NotFound before the first run."""
     gold = gold or compile_all()
     last = last_run(door)
-    held = door.sql(f"SELECT holder, until FROM {door.places.ops('lease')}")
-    holder = next((row["holder"] for row in held if row["holder"] and row["until"] > system_clock()), "")
+    holder = _holder(door)
+    if last.status == "RUNNING" and last.run_id != holder:
+        last = replace(last, status="LOST")
     looks = _Looks(
         _counts(door, gold), _batches(door), _newest(door, gold), _ties(door), _quarantined(door), _failures(door),
         store.presences(door.sql, door.places),
