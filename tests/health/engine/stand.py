@@ -142,12 +142,8 @@ class Stand:
             dated = source.capture is Capture.SNAPSHOT
             target = f"{self.places.bronze(source.bronze)} ({leaves}, _row_hash, _batch, _copied_at{', _snapshot_at' if dated else ''})"
             values = f"{leaves}, _row_hash, cast({self.run} as bigint), {text_of(AT)}{', _arrived_at' if dated else ''}"
-            found = 0
-            for condition in conditions:
-                rows = f"SELECT {values} FROM {flat(source)} WHERE {condition}"
-                found += int(self.sql(f"INSERT INTO {target} {rows}")[0]["num_inserted_rows"])
-            if found:
-                store.copied(self.sql, self.places, source.bronze, source.name, found, now, 0.0)
+            rows = " UNION ALL ".join(f"SELECT {values} FROM {flat(source)} WHERE {one}" for one in conditions)
+            self.sql(f"INSERT INTO {target} {rows}")
         store.end(self.sql, self.places, now, "SUCCEEDED", AT)
 
     def refresh(self) -> None:

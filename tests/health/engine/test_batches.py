@@ -12,6 +12,7 @@ import pytest
 from tests.health.engine.stand import AT, Engine, Killed, Stand, land, some, text_of, with_death
 
 from brickyard.health import synthetic
+from brickyard.health.model.compiled import GoldTable
 from brickyard.local import LocalWorkspace
 
 FEW = (
@@ -149,15 +150,19 @@ def test_a_process_killed_around_every_commit_of_every_table_loses_and_doubles_n
     everything: Any, all_at_once: Stand
 ) -> None:
     stand = Stand(Engine(everything), "killed", some()).make()
-    stand.deliver(["true"])
-    for table in stand.gold:
-        for when in ("before", "after"):
-            struck = f"`{table.contract.name}` t USING"
-            try:
-                with_death(
-                    stand, lambda sql, w=when, s=struck: w if sql.startswith("MERGE") and s in sql else None
-                ).refresh()
-            except Killed:
-                continue
-    stand.refresh()
+    for part in ("<=", ">"):
+        stand.deliver([f"_arrived_at {part} {text_of(AT - timedelta(days=20))}"])
+        died = [table.table for table in stand.gold for when in ("before", "after") if dies(stand, table, when)]
+        stand.refresh()
+        assert len(died) > len(stand.gold.tables)
     assert stand.digests() == all_at_once.digests()
+
+
+def dies(stand: Stand, table: GoldTable, when: str) -> bool:
+    """Bring gold up to date until the process is killed at a table's merge; whether it came to one."""
+    struck = f"`{table.contract.name}` t USING"
+    try:
+        with_death(stand, lambda sql: when if sql.startswith("MERGE") and struck in sql else None).refresh()
+    except Killed:
+        return True
+    return False
