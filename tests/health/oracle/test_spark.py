@@ -49,7 +49,7 @@ def changed(client: WorkspaceClient) -> dict[str, int]:
     counts = {"numTargetRowsUpdated": 0, "numTargetRowsDeleted": 0}
     for table in TABLES:
         for commit in run_sql(client, f"DESCRIBE HISTORY {PLACES.gold(table)}").dicts():
-            metrics = dict(commit["operationMetrics"] or ())
+            metrics = json.loads(commit["operationMetrics"] or "{}")
             counts = {name: count + int(metrics.get(name) or 0) for name, count in counts.items()}
     return counts
 
