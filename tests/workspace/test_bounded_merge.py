@@ -16,7 +16,7 @@ COLUMNS = "k string, d date, at timestamp, q decimal(38,19), m map<string,string
 SOURCE = """SELECT CASE WHEN id % 7 = 0 THEN NULL ELSE concat('k', cast(id as string)) END AS k,
     date_add(date'2026-03-01', cast(id % 10 as int)) AS d,
     timestamp'2026-03-01 00:00:00Z' + make_interval(0, 0, 0, cast(id % 10 as int)) AS at,
-    cast(id as decimal(38,19)) / 3 AS q, map('n', cast(id as string)) AS m,
+    cast(cast(id as decimal(38,19)) / 3 as decimal(38,19)) AS q, map('n', cast(id as string)) AS m,
     named_struct('a', cast(id as int), 'b', NULL) AS s, '{version}' AS v FROM range({first}, {last}) WHERE id % 7 <> 0 OR id = 14"""
 MERGE = """MERGE INTO c.s.{table} t USING ({source}) s ON t.k <=> s.k AND t.d <=> s.d{bounds}
     WHEN MATCHED AND s.v > t.v THEN UPDATE SET q = s.q, m = s.m, s = s.s, v = s.v
@@ -84,3 +84,75 @@ def test_two_partners_for_one_row_are_refused_with_bounds_as_without(sql: Any) -
     doubled = f"{one} UNION ALL {one}"
     with pytest.raises(Exception, match=r"(?i)merge|multiple"):
         sql(MERGE.format(table="twice", source=doubled, bounds=BOUNDS["days"]))
+
+
+def newest(sql: Any, table: str) -> tuple[str, dict[str, str]]:
+    row = sql(f"DESCRIBE HISTORY c.s.{table} LIMIT 1")[0]
+    return row["operation"], json.loads(row["operationMetrics"])
+
+
+def by_day(sql: Any, table: str) -> None:
+    sql(f"CREATE TABLE c.s.{table} ({COLUMNS})")
+    for day in range(1, 11):
+        rows = SOURCE.format(version="1", first=0, last=100)
+        sql(f"INSERT INTO c.s.{table} SELECT * FROM ({rows}) WHERE d = date'2026-03-{day:02}'")
+
+
+def test_rows_that_meet_none_are_added_without_touching_a_file(sql: Any) -> None:
+    by_day(sql, "added")
+    source = (
+        f"{SOURCE.format(version='1', first=0, last=100)} UNION ALL {SOURCE.format(version='2', first=700, last=800)}"
+    )
+    counts = sql(MERGE.format(table="added", source=source, bounds=BOUNDS["days"]))[0]
+    assert (counts["num_inserted_rows"], counts["num_updated_rows"]) == (85, 0)
+    operation, metrics = newest(sql, "added")
+    assert (operation, metrics["numTargetFilesRemoved"]) == ("MERGE", "0")
+    assert (
+        sql("SELECT count(*) AS n, count(DISTINCT k) AS k FROM c.s.added WHERE v = '2' AND q IS NOT NULL")[0]["n"] == 85
+    )
+
+
+def test_only_files_of_rows_that_change_are_read_however_wide_the_batch_lies(sql: Any) -> None:
+    by_day(sql, "narrow")
+    fresh = SOURCE.format(version="2", first=700, last=800)
+    changed = f"SELECT * FROM ({SOURCE.format(version='2', first=0, last=100)}) WHERE d = date'2026-03-04'"
+    same = SOURCE.format(version="1", first=0, last=100)
+    source = f"{fresh} UNION ALL {changed} UNION ALL SELECT * FROM ({same}) WHERE d <> date'2026-03-04'"
+    counts = sql(MERGE.format(table="narrow", source=source, bounds=BOUNDS["listed"]))[0]
+    assert (counts["num_inserted_rows"], counts["num_updated_rows"]) == (85, 9)
+    assert newest(sql, "narrow")[1]["num_target_files_scanned"] == "1"
+    rows = sql("SELECT v, count(*) AS n FROM c.s.narrow GROUP BY v ORDER BY v")
+    assert rows == [{"v": "1", "n": 77}, {"v": "2", "n": 94}]
+
+
+def test_a_source_without_rows_changes_nothing(sql: Any) -> None:
+    filled(sql, "none")
+    before = versions(sql, "none")
+    for bounds in ("", BOUNDS["days"]):
+        source = f"SELECT * FROM ({SOURCE.format(version='2', first=0, last=100)}) WHERE false"
+        counts = sql(MERGE.format(table="none", source=source, bounds=bounds))[0]
+        assert set(counts.values()) == {0}
+    assert versions(sql, "none") == before
+
+
+def test_rows_that_a_source_lacks_can_go_also_when_it_is_empty(sql: Any) -> None:
+    filled(sql, "gone")
+    sql(
+        f"MERGE INTO c.s.gone t USING (SELECT * FROM ({SOURCE.format(version='2', first=0, last=9)}) WHERE false) s"
+        " ON t.k <=> s.k WHEN NOT MATCHED BY SOURCE THEN DELETE"
+    )
+    assert sql("SELECT count(*) AS n FROM c.s.gone")[0]["n"] == 0
+
+
+def test_a_source_that_names_its_columns_is_merged_by_those_names(sql: Any) -> None:
+    sql("CREATE TABLE c.s.named (k string, v string)")
+    merge = "MERGE INTO c.s.named t USING (SELECT 'a', 'one' UNION ALL SELECT 'b', 'two') AS s(x, y) ON t.k = s.x"
+    sql(f"{merge} WHEN MATCHED THEN UPDATE SET v = s.y WHEN NOT MATCHED THEN INSERT (k, v) VALUES (s.x, s.y)")
+    assert sql("SELECT * FROM c.s.named ORDER BY k") == [{"k": "a", "v": "one"}, {"k": "b", "v": "two"}]
+
+
+def test_a_source_that_fails_is_refused_with_its_reason(sql: Any) -> None:
+    filled(sql, "failing")
+    broken = "SELECT raise_error('no such thing') AS k, date'2026-03-01' AS d, '1' AS v"
+    with pytest.raises(Exception, match="no such thing"):
+        sql(f"MERGE INTO c.s.failing t USING ({broken}) s ON t.k <=> s.k WHEN MATCHED THEN UPDATE SET v = s.v")

@@ -84,10 +84,20 @@ class ConnectEngine(ABC):
 
     def query(self, key: EngineKey, sql: str, *, tag: str | None = None) -> pa.Table:
         """Run one statement and return its rows; *tag* names it for `cancel`."""
+        with self._running_statement(key, tag) as session:
+            return _rows(session.sql(sql))
+
+    def save(self, key: EngineKey, sql: str, folder: Path, *, tag: str | None = None) -> None:
+        """Run a query and leave its rows as Parquet files in a folder; without rows there may be no folder."""
+        with self._running_statement(key, tag) as session:
+            _write(session, sql, folder)
+
+    @contextmanager
+    def _running_statement(self, key: EngineKey, tag: str | None) -> Iterator[SparkSession]:
         session = self._session(key)
         try:
             with self._translated(), _tagged(session, tag):
-                return _rows(session.sql(sql))
+                yield session
         except EngineFailed as error:
             if tag is not None and tag in self._cancelled:
                 raise EngineCancelled(error.kind, "the statement was cancelled") from error
@@ -267,6 +277,16 @@ def _rows(frame: Any) -> pa.Table:
         return table.cast(nullable(schema))
     except pa.ArrowInvalid:  # the engine announced a narrower type than that of the rows it sent
         return table.cast(nullable(table.schema))
+
+
+def _write(session: SparkSession, sql: str, folder: Path) -> None:
+    """Have the engine write rows; as `DataFrameWriter`, which notebooks in this very process may have made their own."""
+    from pyspark.sql.connect.plan import WriteOperation
+
+    frame: Any = session.sql(sql)
+    writing = WriteOperation(frame._plan)
+    writing.source, writing.path, writing.mode = "parquet", str(folder), "error"
+    session.client.execute_command(writing.command(session.client), writing.observations)
 
 
 def nullable(schema: pa.Schema) -> pa.Schema:

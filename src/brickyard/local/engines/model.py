@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
 _NAMESPACE = uuid.UUID("6f1c5f0e-3f35-4f0a-9a57-5f2a8d0c7b11")
@@ -70,6 +72,10 @@ class Engine(Protocol):
 
     def query(self, key: EngineKey, sql: str, *, tag: str | None = None) -> pa.Table:
         """Run one statement and return its rows, or raise EngineFailed; *tag* names it for `cancel`."""
+        ...
+
+    def save(self, key: EngineKey, sql: str, folder: Path, *, tag: str | None = None) -> None:
+        """Run a query and leave its rows as Parquet files in a folder; without rows there is no folder."""
         ...
 
     def ready(self, key: EngineKey) -> None:

@@ -31,11 +31,11 @@ def bounded(call: Call, before: Snapshot) -> exp.Merge | None:
     ):
         return None
     target = tree.this.alias_or_name.lower()
-    prunes = any(_bounds(part, target) for part in tree.args["on"].flatten())
+    prunes = any(bounds(part, target) for part in tree.args["on"].flatten())
     return tree if prunes and _plain(tree) else None
 
 
-def _bounds(part: exp.Expression, target: str) -> bool:
+def bounds(part: exp.Expression, target: str) -> bool:
     """Whether a part of the condition compares a column of the target with literals only."""
     columns = list(part.find_all(exp.Column))
     return isinstance(part, _ORDERED) and bool(columns) and all(c.table.lower() == target for c in columns)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from brickyard.dbsql.model import Reference
 from brickyard.kernel.names import quote
-from brickyard.local.sql import bounded, changefeed
+from brickyard.local.sql import bounded, changefeed, narrowed
 from brickyard.local.sql.call import Call, Target
 from brickyard.local.sql.delta import log, write
 from brickyard.local.sql.delta.log import Action, Change, Snapshot
@@ -20,6 +20,7 @@ from brickyard.local.sql.expand import tokens_of
 from brickyard.local.sql.model import Result, SqlError, unsupported
 from brickyard.local.sql.tables import sync
 from brickyard.local.sql.types import text_of
+from brickyard.local.sql.written import rendered, written
 from brickyard.notebooks.model import Span
 
 _PARTITION_VALUE = re.compile(
@@ -183,19 +184,37 @@ def change_rows(call: Call) -> Result:
         feeds = before.has_change_feed and not whole_spark
         if feeds or (call.verb != "MERGE" and _has_subquery(call)):
             return changefeed.change(call, target, before)
-        if not whole_spark and (tree := bounded.bounded(call, before)):
-            rows = changefeed.source_of(call)
-            if bounded.is_small(rows.num_rows):
-                return changefeed.merge_rows(call, target, tree, rows)
-        return _by_engine(call, target)
+        if call.verb == "MERGE" and not whole_spark:
+            return _merge(call, target, before)
+        return _by_engine(call, target, _rendered(call))
+
+
+def _rendered(call: Call) -> str:
+    return call.render_text(_with_named_source(call)) if call.verb == "MERGE" else call.render()
+
+
+def _merge(call: Call, target: Target, before: Snapshot) -> Result:
+    """MERGE over a source that is worked out once; one that bounds its target touches only the files that it must."""
+    tree = bounded.bounded(call, before)
+    with written(call, numbered=tree is not None) as source:
+        if source is not None and not source.rows and "BY SOURCE" not in _words(call):
+            return call.changed({})
+        if source is None or not source.rows:
+            return _by_engine(call, target, _rendered(call))
+        if tree is not None and bounded.is_small(source.rows):
+            return narrowed.merge(call, target, before, tree, source)
+        return _by_engine(call, target, rendered(call, source))
+
+
+def _words(call: Call) -> str:
+    return " ".join(token.word for token in tokens_of(call.text))
 
 
 def _has_subquery(call: Call) -> bool:
     return any(token.word == "SELECT" for token in tokens_of(call.text))
 
 
-def _by_engine(call: Call, target: Target) -> Result:
-    sql = call.render_text(_with_named_source(call)) if call.verb == "MERGE" else call.render()
+def _by_engine(call: Call, target: Target, sql: str) -> Result:
     with call.shop.ledger.authored(target.path, call.author) as written:
         call.query(sql)
     metrics: dict[str, int] = {}

@@ -47,10 +47,10 @@ class Places:
         return _made(self.home / "volumes" / uuid.uuid4().hex)
 
     def new_scratch(self, suffix: str) -> Path:
-        """An unused file for the engine to read; old ones are removed on the way."""
+        """An unused file or folder for the engine; old ones are removed on the way."""
         oldest = time.time() - _SCRATCH_SECONDS
         for file in self.scratch.iterdir():
-            if file.stat().st_mtime < oldest:
+            if file.is_file() and file.stat().st_mtime < oldest:
                 file.unlink(missing_ok=True)
         return self.scratch / f"{uuid.uuid4().hex}{suffix}"
 
