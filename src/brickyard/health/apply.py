@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, assert_never
 
-from brickyard.health import store
+from brickyard.health import discounting, store
 from brickyard.health.model.compiled import GoldTable
 from brickyard.health.model.source import Capture
 from brickyard.health.model.state import Now, Sql
@@ -20,6 +20,7 @@ from brickyard.health.model.steps import (
     CreateView,
     LookUpAgain,
     Merge,
+    Negotiate,
     Reconcile,
     Skip,
     Step,
@@ -72,6 +73,8 @@ def apply(work: Work, step: Step) -> str:
             return _merge(work, step)
         case LookUpAgain():
             return _look_up_again(work, step)
+        case Negotiate():
+            return _negotiate(work, step)
         case Reconcile():
             return _reconcile(work, step)
         case Skip():
@@ -207,6 +210,13 @@ def _days_to_look_up(work: Work, table: GoldTable, step: LookUpAgain, changed: B
     relation = relations.looked_up_again(table, work.places, join, changed)
     found = Extent.of(work.sql(statements.measure(table, relation, faults="''"))[0])
     return () if not found.rows else found.days
+
+
+def _negotiate(work: Work, step: Negotiate) -> str:
+    begun = time.monotonic()
+    found = discounting.take(work.sql, work.places, work.now)
+    _remember(work, work.gold[step.table], step.other, step.first, Merged(step.table, found, 0, 0, 0), begun)
+    return f"{step.table}: discounts make {found:,} prices"
 
 
 def _reconcile(work: Work, step: Reconcile) -> str:

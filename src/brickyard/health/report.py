@@ -18,6 +18,7 @@ from brickyard.health.model.steps import (
     CreateView,
     LookUpAgain,
     Merge,
+    Negotiate,
     Reconcile,
     Skip,
     Step,
@@ -42,6 +43,8 @@ def step_text(step: Step) -> str:
             return f"merge {table}: {reason}"
         case LookUpAgain(table, other, _):
             return f"look up again in {other} for {table}"
+        case Negotiate(table, other, _):
+            return f"make the prices of {table} anew: discounts from {other}"
         case Reconcile(table, _):
             return f"reconcile {table}"
         case Skip(table, code, reason):

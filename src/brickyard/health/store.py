@@ -39,7 +39,7 @@ def state(sql: Sql, places: Places, bronze: Collection[str], looked_up_in: Colle
         gold={(r["table_name"], r["source"]): Done(int(r["last"]), r["contract"]) for r in batches},
         changed=_changed([*batches, *_stamped(sql, places, looked_up_in)]),
         schemas=_schemas(sql, places),
-        failed=_failed(sql, places),
+        failed=frozenset(failures(sql, places)),
         reconciled=_reconciled(sql, places),
         presences=presences(sql, places),
     )
@@ -98,14 +98,20 @@ def presences(sql: Sql, places: Places) -> dict[str, str]:
     return {row["source"]: row["presence"] for row in rows}
 
 
-def _failed(sql: Sql, places: Places) -> frozenset[str]:
-    """Tables whose newest failure is younger than their newest success."""
+def failures(sql: Sql, places: Places) -> dict[str, tuple[str, str]]:
+    """Return code and message of what failed last of each table that has not succeeded since.
+
+    A step may fail after a merge of the same run has succeeded. What does not tie out is told by its comparisons.
+    """
     rows = sql(
-        f"SELECT f.table_name FROM (SELECT table_name, max(run) AS run FROM {places.ops('failures')} GROUP BY 1) f"
+        "SELECT f.table_name, f.code, f.message FROM"
+        " (SELECT table_name, max_by(code, run) AS code, max_by(message, run) AS message, max(run) AS run"
+        f" FROM {places.ops('failures')} GROUP BY 1) f"
         f" LEFT JOIN (SELECT table_name, max(run) AS run FROM {places.ops('batches')} GROUP BY 1) b"
-        " ON f.table_name = b.table_name WHERE b.run IS NULL OR b.run < f.run"
+        " ON f.table_name = b.table_name"
+        " WHERE b.run IS NULL OR b.run < f.run OR (b.run = f.run AND f.code <> 'health-untied')"
     )
-    return frozenset(row["table_name"] for row in rows)
+    return {row["table_name"]: (row["code"], row["message"]) for row in rows}
 
 
 def take_lease(sql: Sql, places: Places, holder: str, at: datetime, *, dead: Sequence[str] = ()) -> None:

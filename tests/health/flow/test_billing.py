@@ -10,10 +10,11 @@ from decimal import ROUND_HALF_UP, Decimal
 import pytest
 from tests.health.flow.conftest import Before, Stand, refuse
 
-from brickyard.health import flow
+from brickyard.health import discounting, flow
 from brickyard.health.flow import Door, billing, telling
 from brickyard.health.flow.billing import MonthStatement
 from brickyard.health.model.bill import Discount, InvoiceLine
+from brickyard.health.model.steps import Negotiate, Skip
 from brickyard.kernel import stop
 from brickyard.kernel.errors import Interrupted, WorkspaceRefused
 
@@ -160,3 +161,64 @@ def test_a_run_that_is_interrupted_ends_interrupted(stand: Stand):
         stop.clear()
     assert last_run(later) == ("INTERRUPTED", "stopped on request")
     assert flow.run(later, gold=stand.gold).failed == ()
+
+
+def test_negotiated_prices_follow_list_prices_at_the_next_run_by_themselves(stand: Stand):
+    stand.door.sql("DROP TABLE IF EXISTS synthetic.billing.account_prices")
+    first = replace(stand.door, at=stand.door.at + timedelta(hours=5))
+    billing.load_discounts(first, EVERY, stand.gold)
+    kind = stand.seeded.account.schema("billing.list_prices", stand.seeded.until.date())["pricing"]
+    dearer = "coalesce(pricing.effective_list.default, pricing.default) * 2"
+    stand.door.sql(
+        f"UPDATE synthetic.billing.list_prices SET pricing = cast(named_struct('default', {dearer}, 'promotional',"
+        f" named_struct('default', NULL), 'effective_list', named_struct('default', {dearer})) AS {kind})"
+        " WHERE price_end_time IS NULL"
+    )
+    second = replace(first, at=first.at + timedelta(days=1))
+    done = [step for step, _ in flow.run(second, gold=stand.gold).done]
+    assert [one for one in done if isinstance(one, Negotiate)] == [Negotiate(*PRICES, first=done_by(second))]
+    assert reduced(second) == {Decimal("0.8")}
+    assert all(month.ties for month in billing.statement(second))
+    again = flow.preview(replace(second, at=second.at + timedelta(hours=1)), gold=stand.gold).steps
+    assert [step for step in again if not isinstance(step, Skip)] == []
+
+
+PRICES = ("billing.fact_account_prices", "billing.fact_list_prices")
+
+
+def done_by(door: Door) -> int:
+    """The run that made the prices of discounts before the last one did."""
+    rows = door.sql(
+        f"SELECT DISTINCT run FROM synthetic_health.ops.batches WHERE table_name = '{PRICES[0]}'"
+        f" AND source = '{PRICES[1]}' ORDER BY run DESC LIMIT 2"
+    )
+    return rows[1]["run"]
+
+
+def test_discounts_that_were_loaded_twice_at_one_time_are_the_last_ones(stand: Stand):
+    stand.door.sql("DROP TABLE IF EXISTS synthetic.billing.account_prices")
+    now = replace(stand.door, at=stand.door.at + timedelta(days=2))
+    for percent in (70, 10, 40):
+        billing.load_discounts(now, [Discount("*", "", Decimal(percent), None, None, 2)], stand.gold)
+        assert reduced(now) == {(100 - Decimal(percent)) / 100}
+
+
+def test_a_load_that_fails_while_it_keeps_the_discounts_loses_none(stand: Stand):
+    stand.door.sql("DROP TABLE IF EXISTS synthetic.billing.account_prices")
+    now = replace(stand.door, at=stand.door.at + timedelta(days=3))
+    billing.load_discounts(now, EVERY, stand.gold)
+    kept = discounting.rules(now.sql, now.places)
+    with pytest.raises(WorkspaceRefused, match="No space left"):
+        failing = Before(now.sql, "INSERT INTO `synthetic_health`.`ops`.`discounts`", refuse)
+        billing.load_discounts(replace(now, sql=failing), [replace(EVERY[0], percent=Decimal(1))], stand.gold)
+    assert discounting.rules(now.sql, now.places) == kept == (replace(EVERY[0], line=0),)
+
+
+def test_discounts_that_were_kept_and_not_priced_are_priced_by_the_next_run(stand: Stand):
+    stand.door.sql("DROP TABLE IF EXISTS synthetic.billing.account_prices")
+    now = replace(stand.door, at=stand.door.at + timedelta(days=4))
+    failing = Before(now.sql, "INSERT INTO `synthetic_health`.`bronze`.`billing_account_prices`", refuse)
+    with pytest.raises(WorkspaceRefused, match="No space left"):
+        billing.load_discounts(replace(now, sql=failing), [replace(EVERY[0], percent=Decimal(1))], stand.gold)
+    assert flow.run(now, gold=stand.gold).failed == ()
+    assert reduced(now) == {Decimal("0.99")}

@@ -6,11 +6,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from brickyard.health.model.bill import Discount
-from brickyard.health.plan.discounts import Price, negotiated
+from brickyard.health.model.state import Done, Looked, Presence, State
+from brickyard.health.model.steps import Merge, Negotiate
+from brickyard.health.plan.discounts import ACCOUNT, LIST, RULES, SOURCE, Price, due, negotiated
 
 JOBS = ("account", "JOBS", "AWS", "USD", "DBU")
 
@@ -68,3 +71,34 @@ def test_the_pieces_of_a_price_cover_it_without_gap(drawn: list[tuple[str, int, 
     assert not found or (edges[0][0], edges[-1][1]) == (at(1), at(6))
     assert all(one[1] == other[0] for one, other in pairwise(edges))
     assert all(Decimal(0) <= piece.price <= Decimal("0.40") for piece in found)
+
+
+GONE = Looked(SOURCE, Presence.ABSENT)
+MADE = {(ACCOUNT, LIST): Done(5, ""), (ACCOUNT, SOURCE): Done(5, "")}
+AGAIN = (Negotiate(ACCOUNT, LIST, 5), Merge(ACCOUNT, 5, "discounts or list prices changed"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "moving", "due_now"),
+    [
+        ({RULES: 5, LIST: 4}, (), ()),
+        ({RULES: 5, LIST: 6}, (), AGAIN),
+        ({RULES: 6, LIST: 4}, (), AGAIN),
+        ({RULES: 5, LIST: 4}, (LIST,), AGAIN),
+        ({LIST: 6}, (LIST,), ()),
+    ],
+)
+def test_prices_are_made_anew_when_discounts_or_list_prices_are_younger(
+    changed: dict[str, int], moving: tuple[str, ...], due_now: tuple[Negotiate | Merge, ...]
+):
+    assert due(State(6, "system", gold=MADE, changed=changed), GONE, moving) == due_now
+
+
+def test_discounts_that_were_never_priced_are_priced_from_the_beginning():
+    steps = (Negotiate(ACCOUNT, LIST, 0), Merge(ACCOUNT, 0, "discounts or list prices changed"))
+    assert due(State(changed={RULES: 1}), GONE, ()) == steps
+
+
+@pytest.mark.parametrize("source", [Looked(SOURCE, Presence.PRESENT), Looked(SOURCE, Presence.EMPTIED), None])
+def test_the_accounts_own_price_table_counts_before_discounts(source: Looked | None):
+    assert due(State(6, "system", gold=MADE, changed={RULES: 6, LIST: 6}), source, (LIST,)) == ()

@@ -5,30 +5,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from brickyard.health import observe, store
+from brickyard.health import discounting, observe, store
 from brickyard.health.apply import Work
 from brickyard.health.flow import Door, leasing, looking
 from brickyard.health.flow.recording import begun, done, recorded
 from brickyard.health.flow.telling import last_run
-from brickyard.health.model import source as sources
 from brickyard.health.model.bill import Discount, InvoiceLine
-from brickyard.health.model.source import Source
-from brickyard.health.model.state import Presence, State
-from brickyard.health.model.steps import LookUpAgain, Merge, Reconcile
-from brickyard.health.plan import billing, bronze
-from brickyard.health.plan import text as texts
-from brickyard.health.plan.bronze import Shape
+from brickyard.health.model.steps import LookUpAgain
+from brickyard.health.plan import billing
 from brickyard.health.plan.compile import Gold, compile_all
-from brickyard.health.plan.discounts import Price, Series, negotiated
+from brickyard.health.plan.discounts import ACCOUNT, SOURCE, Price, again
 from brickyard.health.plan.text import moment, text
 
 CURRENCY = "USD"
-_ACCOUNT, _LIST, _SOURCE = "billing.fact_account_prices", "billing.fact_list_prices", "billing.account_prices"
-_SERIES = ("account_id", "sku_name", "cloud", "currency_code", "usage_unit")
 _AT_ONCE = 500  # rows of one statement
 _CENT = Decimal("0.01")
 
@@ -190,104 +183,33 @@ class Discounted:
 def preview_discounts(door: Door, discounts: Sequence[Discount]) -> tuple[Price, ...]:
     """Return the prices that discounts would make; reads only."""
     last_run(door)
-    return negotiated(_listed(door), discounts, _known(door))
+    return discounting.prices(door.sql, door.places, discounts)
 
 
 def load_discounts(door: Door, discounts: Sequence[Discount], gold: Gold | None = None) -> Discounted:
-    """Keep these discounts in the place of all earlier ones, and price the usage that they concern anew."""
+    """Keep these discounts, at least one, in the place of all earlier ones, and price the usage that they concern anew.
+
+    Runs follow from then on when list prices change. This is a short run itself, recorded like any.
+    """
     last_run(door)
-    door.sql(f"DELETE FROM {door.places.ops('discounts')} WHERE true")
-    for part in _parts(discounts):
-        values = ", ".join(
-            f"({text(one.sku_name)}, {text(one.cloud)}, cast('{one.percent}' as decimal(9,6)),"
-            f" {_date(one.valid_from)}, {_date(one.valid_to)}, {moment(door.at)})"
-            for one in part
-        )
-        door.sql(f"INSERT INTO {door.places.ops('discounts')} VALUES {values}")
-    return _price(door, discounts, gold or compile_all())
-
-
-def _date(day: date | None) -> str:
-    return f"date'{day}'" if day else "cast(NULL as date)"
-
-
-def _price(door: Door, discounts: Sequence[Discount], gold: Gold) -> Discounted:
-    there = observe.look(door.sql, door.places, [_SOURCE])[_SOURCE]
-    if there.presence is Presence.PRESENT:
-        return Discounted(len(discounts), False, 0)
-    prices = negotiated(_listed(door), discounts, _known(door))
-    if set(prices) == set(_told(door, _ACCOUNT, "account_price")):
-        return Discounted(len(discounts), True, len(prices))
-    return Discounted(len(discounts), True, len(prices), _merge(door, prices, gold) if prices else ())
-
-
-def _listed(door: Door) -> tuple[Price, ...]:
-    return _told(door, _LIST, "effective_list_price")
-
-
-def _known(door: Door) -> dict[Series, list[datetime]]:
-    found: dict[Series, list[datetime]] = defaultdict(list)
-    for price in _told(door, _ACCOUNT, "account_price"):
-        found[price.series].append(price.start)
-    return dict(found)
-
-
-def _told(door: Door, table: str, column: str) -> tuple[Price, ...]:
-    rows = door.sql(f"SELECT * FROM {door.places.gold(table)} WHERE {column} IS NOT NULL")
-    return tuple(
-        Price(
-            tuple(row[c] for c in _SERIES),  # type: ignore[arg-type] — five columns make the five parts of a series
-            row["price_start_time"].astimezone(UTC),
-            row["price_end_time"].astimezone(UTC) if row["price_end_time"] else None,
-            Decimal(row[column]),
-        )
-        for row in rows
-    )
-
-
-def _merge(door: Door, prices: Sequence[Price], gold: Gold) -> tuple[str, ...]:
-    """Put the prices into bronze as the account's own table would have told them, and take them up: one short run."""
+    waits = observe.look(door.sql, door.places, [SOURCE])[SOURCE].presence.readable
     with leasing.held(door) as lease:
-        state = store.state(door.sql, door.places, looking.bronze_in(observe.tables(door.sql, door.places.catalog)))
         now = begun(lease.sql, door.places, lease.holder, door.at)
-        work = Work(lease.sql, door.places, gold, {_SOURCE: Shape(sources.load(_SOURCE), {})}, now)
         with recorded(lease.sql, door.places, now) as ending:
             ending.message = "discounts"
-            _into_bronze(work, prices)
-            told = tuple(done(work, step) for step in _steps(state))
-    return told
+            discounting.keep(lease.sql, door.places, discounts, now)
+            if waits:
+                return Discounted(len(discounts), False, 0)
+            return _priced(Work(lease.sql, door.places, gold or compile_all(), {}, now), len(discounts))
 
 
-def _into_bronze(work: Work, prices: Sequence[Price]) -> None:
-    shape = work.shapes[_SOURCE]
-    for part in _parts(prices):
-        work.sql(bronze.insert(shape, work.places, _relation(part, shape.source), work.now))
-    store.copied(work.sql, work.places, shape.source.bronze, _SOURCE, len(prices), work.now, 0)
-
-
-def _steps(state: State) -> tuple[Merge, LookUpAgain, Reconcile]:
-    done, looked = state.gold.get((_ACCOUNT, _SOURCE)), state.gold.get((billing.USAGE, _ACCOUNT))
-    return (
-        Merge(_ACCOUNT, done.last if done else 0, "discounts"),
-        LookUpAgain(billing.USAGE, _ACCOUNT, looked.last if looked else 0),
-        Reconcile(billing.USAGE),
-    )
-
-
-def _relation(prices: Sequence[Price], source: Source) -> str:
-    """Write prices as rows of the account's price table."""
-    values = ", ".join(f"({', '.join(map(text, one.series))}, {_times(one)}, '{one.price}')" for one in prices)
-    columns = ", ".join((*_SERIES, "price_start_time", "price_end_time", "price"))
-    kept = ", ".join((*_SERIES, "price_start_time", "price_end_time"))
-    rows = (
-        f"SELECT {kept}, cast(price as decimal(38,18)) AS pricing__default, '' AS _misfits"
-        f" FROM VALUES {values} AS v({columns})"
-    )
-    return f"SELECT *, {texts.hash_of_row(source.leaves)} AS _row_hash FROM ({rows})"
-
-
-def _times(price: Price) -> str:
-    return f"{moment(price.start)}, {moment(price.end) if price.end else 'cast(NULL as timestamp)'}"
+def _priced(work: Work, discounts: int) -> Discounted:
+    state = store.state(work.sql, work.places, looking.bronze_in(observe.tables(work.sql, work.places.catalog)))
+    looked = state.gold.get((billing.USAGE, ACCOUNT))
+    steps = (*again(state), LookUpAgain(billing.USAGE, ACCOUNT, looked.last if looked else 0))
+    told = tuple(done(work, step) for step in steps)
+    found = discounting.prices(work.sql, work.places, discounting.rules(work.sql, work.places))
+    return Discounted(discounts, True, len(found), told)
 
 
 # ── FOCUS ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -206,15 +206,7 @@ def _quarantined(door: Door) -> dict[str, int]:
 
 
 def _failures(door: Door) -> dict[str, str]:
-    """Return what failed last of tables that have not succeeded since."""
-    rows = door.sql(
-        "SELECT f.table_name, f.code, f.message FROM"
-        f" (SELECT table_name, max_by(code, run) AS code, max_by(message, run) AS message, max(run) AS run"
-        f" FROM {door.places.ops('failures')} GROUP BY 1) f"
-        f" LEFT JOIN (SELECT table_name, max(run) AS run FROM {door.places.ops('batches')} GROUP BY 1) b"
-        " ON f.table_name = b.table_name WHERE b.run IS NULL OR b.run < f.run"
-    )
-    return {row["table_name"]: f"{row['code']}: {row['message']}" for row in rows}
+    return {table: f"{code}: {words}" for table, (code, words) in store.failures(door.sql, door.places).items()}
 
 
 def reconciliation(door: Door, tables: Iterable[str] = (), *, only_untied: bool = False) -> tuple[Comparison, ...]:

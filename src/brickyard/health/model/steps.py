@@ -80,6 +80,15 @@ class LookUpAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class Negotiate:
+    """Make the prices of a table anew from the kept discounts and the list prices of `other`, made last by run `first`."""
+
+    table: str
+    other: str
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reconcile:
     """Compare a table with bronze, by the days that its merge touched.
 
@@ -100,7 +109,18 @@ class Skip:
     remedy: str
 
 
-Step = CreateSchema | CreateTable | CreateView | AlterTable | CopyBronze | Merge | LookUpAgain | Reconcile | Skip
+Step = (
+    CreateSchema
+    | CreateTable
+    | CreateView
+    | AlterTable
+    | CopyBronze
+    | Merge
+    | LookUpAgain
+    | Negotiate
+    | Reconcile
+    | Skip
+)
 
 
 @dataclass(frozen=True, slots=True)

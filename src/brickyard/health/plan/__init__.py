@@ -23,7 +23,7 @@ from brickyard.health.model.steps import (
     Skip,
     Step,
 )  # fmt: skip
-from brickyard.health.plan import ddl
+from brickyard.health.plan import ddl, discounts
 from brickyard.health.plan.bronze import Shape, columns
 from brickyard.health.plan.compile import Gold
 from brickyard.health.plan.text import Places
@@ -65,9 +65,13 @@ def plan(
     steps += () if phase is Phase.GOLD else _copies(wanted, seen)
     copied = {step.source for step in steps if isinstance(step, CopyBronze)}
     moving: set[str] = set()
+    last_price = next((t.table for t in reversed(wanted) if t.table in (discounts.ACCOUNT, discounts.LIST)), None)
     for table in wanted:
         found: list[Step] = list(_stopped(table, seen))
         found += () if phase is Phase.BRONZE else _gold(table, seen, copied, moving, full=full)
+        if table.table == last_price and phase is not Phase.BRONZE:
+            now_moving = moving | {step.table for step in found if isinstance(step, Merge)}
+            found += discounts.due(seen.state, seen.looked.get(discounts.SOURCE), now_moving)
         moving |= {step.table for step in found if isinstance(step, Merge)}
         steps += found
     return Plan(tuple(steps))

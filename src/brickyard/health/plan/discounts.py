@@ -1,14 +1,21 @@
-"""Negotiated prices from percentages: list prices cut where a discount begins or ends. Pure."""
+"""Negotiated prices from percentages: list prices cut where a discount begins or ends, and when that is due. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal
 
 from brickyard.health.model.bill import EVERY, Discount
+from brickyard.health.model.source import Source
+from brickyard.health.model.state import Looked, State
+from brickyard.health.model.steps import Merge, Negotiate
+from brickyard.health.plan.text import hash_of_row, moment, text
 
+ACCOUNT, LIST, SOURCE = "billing.fact_account_prices", "billing.fact_list_prices", "billing.account_prices"
+RULES = "ops.discounts"
+SERIES = ("account_id", "sku_name", "cloud", "currency_code", "usage_unit")
 _SCALE = Decimal(1).scaleb(-10)  # of a gold price
 Series = tuple[str, str, str, str, str]  # account, SKU, cloud, currency, unit
 
@@ -21,6 +28,42 @@ class Price:
     start: datetime
     end: datetime | None
     price: Decimal
+
+
+def due(state: State, source: Looked | None, moving: Collection[str]) -> tuple[Negotiate | Merge, ...]:
+    """Return the steps that follow discounts or list prices (*moving*: in this very run) that changed since prices were made.
+
+    None where no discounts were ever kept, and while the account's own price table can be read, which counts before them.
+    """
+    rules, done = state.changed.get(RULES), state.gold.get((ACCOUNT, LIST))
+    if rules is None or source is None or source.presence.readable:
+        return ()
+    last = done.last if done else 0
+    return again(state) if LIST in moving or max(rules, state.changed.get(LIST, 0)) > last else ()
+
+
+def again(state: State) -> tuple[Negotiate | Merge, ...]:
+    """Return the steps that make the account's prices anew and take them up."""
+    made, merged = state.gold.get((ACCOUNT, LIST)), state.gold.get((ACCOUNT, SOURCE))
+    return (
+        Negotiate(ACCOUNT, LIST, made.last if made else 0),
+        Merge(ACCOUNT, merged.last if merged else 0, "discounts or list prices changed"),
+    )
+
+
+def relation(prices: Sequence[Price], source: Source) -> str:
+    """Write prices as rows of the account's price table, as bronze takes them."""
+    kept = ", ".join((*SERIES, "price_start_time", "price_end_time"))
+    values = ", ".join(f"({', '.join(map(text, one.series))}, {_times(one)}, '{one.price}')" for one in prices)
+    rows = (
+        f"SELECT {kept}, cast(price as decimal(38,18)) AS pricing__default, '' AS _misfits"
+        f" FROM VALUES {values} AS v({kept}, price)"
+    )
+    return f"SELECT *, {hash_of_row(source.leaves)} AS _row_hash FROM ({rows})"
+
+
+def _times(price: Price) -> str:
+    return f"{moment(price.start)}, {moment(price.end) if price.end else 'cast(NULL as timestamp)'}"
 
 
 def negotiated(
