@@ -156,3 +156,13 @@ def test_a_source_that_fails_is_refused_with_its_reason(sql: Any) -> None:
     broken = "SELECT raise_error('no such thing') AS k, date'2026-03-01' AS d, '1' AS v"
     with pytest.raises(Exception, match="no such thing"):
         sql(f"MERGE INTO c.s.failing t USING ({broken}) s ON t.k <=> s.k WHEN MATCHED THEN UPDATE SET v = s.v")
+
+
+def test_a_table_is_merged_into_the_files_that_change_like_a_query(sql: Any) -> None:
+    by_day(sql, "target")
+    sql(f"CREATE TABLE c.s.from_here AS {SOURCE.format(version='2', first=700, last=800)}")
+    merge = MERGE.format(table="target", source="", bounds=BOUNDS["days"]).replace(
+        "USING () s", "USING c.s.from_here AS s"
+    )
+    assert sql(merge)[0]["num_inserted_rows"] == 85
+    assert newest(sql, "target")[1]["numTargetFilesRemoved"] == "0"

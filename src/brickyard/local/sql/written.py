@@ -20,7 +20,8 @@ from brickyard.local.sql.call import Call
 from brickyard.notebooks.model import Span
 
 ROW = "_row_of_source"
-_ALIAS = re.compile(r"^\(.*\)\s*(?:AS\s+)?(`[^`]+`|\w+)\s*(?:\([^()]*\))?\s*$", re.IGNORECASE | re.DOTALL)
+_QUERY = re.compile(r"^\(.*\)\s*(?:AS\s+)?(`[^`]+`|\w+)\s*(?:\([^()]*\))?\s*$", re.IGNORECASE | re.DOTALL)
+_TABLE = re.compile(r"^(?:(?:`[^`]+`|\w+)\.)*?(?:`[^`]+`|\w+)\s+(?:AS\s+)?(`[^`]+`|\w+)$", re.IGNORECASE)
 _UTC = ("UTC", "Etc/UTC")  # files hold times in UTC, which is what the engine would show in any other zone
 
 
@@ -53,9 +54,13 @@ class Written:
 
 @contextmanager
 def written(call: Call, *, numbered: bool) -> Iterator[Written | None]:
-    """Work out the source of a MERGE, each row with its number in ROW if asked; None where it had better stay a query."""
+    """Work out the source of a MERGE, each row with its number in ROW if asked; None where it had better stay as it is.
+
+    A table need not be worked out, and is written down only to be numbered.
+    """
     span = call.need("source", Span)
-    found = _ALIAS.match(span.slice(call.text))
+    text = span.slice(call.text).strip()
+    found = _QUERY.match(text) or (_TABLE.match(text) if numbered else None)
     if found is None or call.key.time_zone not in _UTC:
         yield None
         return
