@@ -160,7 +160,8 @@ def test_a_source_that_fails_is_refused_with_its_reason(sql: Any) -> None:
 
 def test_a_table_is_merged_into_the_files_that_change_like_a_query(sql: Any) -> None:
     by_day(sql, "target")
-    sql(f"CREATE TABLE c.s.from_here AS {SOURCE.format(version='2', first=700, last=800)}")
+    sql(f"CREATE TABLE c.s.from_here ({COLUMNS})")
+    sql(f"INSERT INTO c.s.from_here {SOURCE.format(version='2', first=700, last=800)}")
     merge = MERGE.format(table="target", source="", bounds=BOUNDS["days"]).replace(
         "USING () s", "USING c.s.from_here AS s"
     )
