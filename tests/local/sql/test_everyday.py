@@ -153,3 +153,12 @@ def test_a_column_may_be_named_by_the_full_name_of_its_view(table):
     assert table.rows(f"SELECT {full}.name FROM {full} WHERE {schema}.v.id = 1") == [["a"]]
     joined = f"SELECT t.id, {full}.name FROM {full} JOIN {schema}.t ON {full}.id = {schema}.t.id ORDER BY {schema}.t.id"
     assert table.rows(joined) == [[1, "a"], [2, "b"]]
+
+
+@pytest.mark.parametrize("column", ["NULL", "named_struct('a', 1, 'b', NULL)", "array(NULL)"])
+def test_a_table_whose_column_has_no_type_is_refused_before_anything_is_made(sql, column):
+    with pytest.raises(SqlError, match=r"CAST\(NULL AS STRING\)") as refused:
+        sql.run(f"CREATE TABLE untyped AS SELECT 1 AS a, {column} AS b")
+    assert refused.value.error_class == "LOCAL_UNSUPPORTED"
+    sql.run("CREATE TABLE untyped AS SELECT 1 AS a, CAST(NULL AS STRING) AS b")
+    assert sql.rows("SELECT * FROM untyped") == [[1, None]]

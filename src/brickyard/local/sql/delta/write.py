@@ -20,7 +20,7 @@ from deltalake.exceptions import DeltaError
 
 from brickyard.local.sql.delta.bounds import honest
 from brickyard.local.sql.delta.log import Action, Author, Change, Snapshot, commit, physical_name, read_commit, snapshot
-from brickyard.local.sql.model import SqlError
+from brickyard.local.sql.model import SqlError, unsupported
 from brickyard.local.sql.types import to_arrow
 
 _STAGING = "_staging"
@@ -143,7 +143,12 @@ def _staging(path: Path) -> Iterator[Path]:
 
 
 def layout_actions(path: Path, layout: Layout, table_id: str | None = None) -> tuple[Action, Action]:
-    """The protocol and metadata that a layout needs; raises SqlError for properties that Delta does not know."""
+    """The protocol and metadata that a layout needs; raises SqlError for properties that Delta does not know, or a void type.
+
+    The readers that we have cannot open a table whose schema names a void.
+    """
+    if any(_holds_void(field["type"]) for field in layout.fields):
+        raise unsupported("A column of type VOID", "give NULL a type, as in CAST(NULL AS STRING)")
     with _staging(path) as folder:
         try:
             DeltaTable.create(
@@ -161,6 +166,13 @@ def layout_actions(path: Path, layout: Layout, table_id: str | None = None) -> t
     if table_id is not None:
         metadata["id"] = table_id
     return actions["protocol"], metadata
+
+
+def _holds_void(type_: Any) -> bool:
+    if not isinstance(type_, dict):
+        return type_ == "void"
+    within = [type_.get(name) for name in ("elementType", "keyType", "valueType")]
+    return any(map(_holds_void, [*within, *(field["type"] for field in type_.get("fields", ()))]))
 
 
 def create(path: Path, author: Author, change: Change, layout: Layout, rows: pa.Table | None) -> int:
