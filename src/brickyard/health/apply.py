@@ -221,7 +221,7 @@ def _negotiate(work: Work, step: Negotiate) -> str:
 
 def _reconcile(work: Work, step: Reconcile) -> str:
     table = work.gold[step.table]
-    if table.table not in work.merged:
+    if table.table not in work.merged and not step.late:
         return f"{table.table}: nothing was merged"
     rows = _compared(work, table, Batch(step.since, work.now.run))
     store.reconciled(work.sql, work.places, table.table, rows, work.now)
@@ -237,7 +237,7 @@ def _reconcile(work: Work, step: Reconcile) -> str:
 
 def _compared(work: Work, table: GoldTable, batch: Batch) -> list[tying.Row]:
     """Compare gold with bronze: all of it, or what came after the last comparison on top of what that one found."""
-    first, days = work.merged[table.table]
+    first, days = work.merged.get(table.table, (None, None))
     if batch.first != first:
         days = Extent.of(work.sql(statements.extent(table, work.places, batch))[0]).days
     if not batch.first:

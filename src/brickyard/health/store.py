@@ -29,9 +29,11 @@ def state(sql: Sql, places: Places, bronze: Collection[str], looked_up_in: Colle
     last = _last_run(sql, places)
     batches = sql(
         "SELECT table_name, source, max(last) AS last, max_by(contract, run) AS contract,"
-        " max(CASE WHEN inserted + updated + deleted > 0 THEN run END) AS changed"
+        " max(CASE WHEN inserted + updated + deleted > 0 THEN run END) AS changed,"
+        " max(CASE WHEN rows_in > quarantined THEN run END) AS taken"
         f" FROM {places.ops('batches')} WHERE layer = 'gold' GROUP BY table_name, source"
     )
+    reconciled = _reconciled(sql, places)
     return State(
         last_run=int(last["run"]) if last else 0,
         source_catalog=last["source_catalog"] if last else None,
@@ -40,8 +42,11 @@ def state(sql: Sql, places: Places, bronze: Collection[str], looked_up_in: Colle
         changed=_changed([*batches, *_stamped(sql, places, looked_up_in)]),
         schemas=_schemas(sql, places),
         failed=frozenset(failures(sql, places)),
-        reconciled=_reconciled(sql, places),
+        reconciled=reconciled,
         presences=presences(sql, places),
+        unproven=frozenset(
+            r["table_name"] for r in batches if r["taken"] and int(r["taken"]) > reconciled.get(r["table_name"], 0)
+        ),
     )
 
 

@@ -30,13 +30,13 @@ USAGE, PRICES, FACTS = (
 )
 AT_ITS_BEGIN = Point("call", "MERGE INTO", "ops.lease")
 AT_ITS_END = Point("call", "UPDATE", "ops.runs", "SET status = 'SUCCEEDED'")
-A_FEW = (Point("end", *USAGE), Point("answer", *FACTS))
+A_FEW = (Point("end", *USAGE), Point("answer", *FACTS), AT_ITS_END)
 MORE = (  # in their order: each run goes on where the one before was killed
     *(Point("end", "CREATE TABLE IF NOT EXISTS", "ops.failures"), AT_ITS_BEGIN),
     *(Point("end", "UPDATE", "ops.lease", "SET holder"), Point("end", "INSERT INTO", "ops.runs")),
     *(Point("call", *USAGE), Point("answer", *USAGE), Point("call", *PRICES), Point("end", *PRICES)),
     Point("end", "INSERT INTO", "ops.batches", "VALUES ('gold', 'shared.dim_workspace'"),
-    *(Point("call", *FACTS), Point("end", *FACTS), Point("end", "INSERT INTO", "ops.reconciliation")),
+    *(Point("call", *FACTS), Point("end", *FACTS), Point("call", "INSERT INTO", "ops.reconciliation"), AT_ITS_END),
 )
 
 
@@ -64,7 +64,7 @@ def test_a_run_that_is_killed_over_and_over_ends_as_one_that_was_left_alone(
     camp: Camp, calm: dict[str, Any], points: tuple[Point, ...]
 ) -> None:
     catalog = f"killed_{len(points)}"
-    for point in (*points, AT_ITS_END):
+    for point in points:
         camp.kill(catalog, FIRST, point)
     door = camp.health(catalog, FIRST)
     found = status(door, camp.gold)

@@ -165,3 +165,18 @@ def test_a_price_that_a_killed_run_merged_reaches_usage_when_the_run_after_it_is
     flow.run(Door(sql, places, AT + timedelta(days=1)), gold=GOLD)
     (row,) = sql(f"SELECT list_cost FROM {places.gold('billing.fact_usage')}")
     assert row["list_cost"] == 30
+
+
+def test_a_table_that_a_killed_run_merged_and_did_not_compare_is_compared_by_the_next_one(
+    workspace: LocalWorkspace,
+) -> None:
+    sql, places = Engine(workspace.client()), Places(f"gold_{next(NUMBERS)}", "source")
+    use(sql)
+    price(sql, "2")
+    ties = f"INSERT INTO {places.ops('reconciliation')}"
+    dying = Engine(workspace.client(), lambda sql: "before" if sql.startswith(ties) and "fact_usage" in sql else None)
+    with pytest.raises(Killed):
+        flow.run(Door(dying, places, AT), gold=GOLD, hold=Hold(DEAD, release=False))
+    done = flow.run(Door(sql, places, AT), gold=GOLD).done
+    assert [told for _, told in done] == ["billing.fact_usage: 3 comparisons tie out"]
+    assert flow.run(Door(sql, places, AT), gold=GOLD).done == ()

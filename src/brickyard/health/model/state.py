@@ -102,7 +102,8 @@ class Done:
 class State:
     """The number of the last run, the last run that wrote each bronze table, how far gold is, how sources were last seen.
 
-    `reconciled`: of each gold table, the last run that compared it with bronze.
+    `reconciled`: of each gold table, the last run that compared it with bronze; `unproven` are those that a later run
+    merged, and died before it compared.
     """
 
     last_run: int = 0
@@ -114,6 +115,7 @@ class State:
     failed: frozenset[str] = frozenset()
     reconciled: Mapping[str, int] = field(default_factory=dict)
     presences: Mapping[str, str] = field(default_factory=dict)
+    unproven: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

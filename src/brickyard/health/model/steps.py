@@ -93,10 +93,12 @@ class Reconcile:
     """Compare a table with bronze, by the days that its merge touched.
 
     *since*: the run up to which it was compared before, so that only later rows of bronze are measured; 0 measures all.
+    *late*: an earlier run merged, and died before it compared.
     """
 
     table: str
     since: int = 0
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,8 @@ def _gold(table: GoldTable, seen: Seen, copied: set[str], moving: set[str], *, f
     if merge and table.latest:
         anew = merge.full or merge.first == 0
         yield Reconcile(table.table, 0 if anew else seen.state.reconciled.get(table.table, 0))
+    elif table.table in seen.state.unproven and table.latest:
+        yield Reconcile(table.table, seen.state.reconciled.get(table.table, 0), late=True)
 
 
 def _stopped(table: GoldTable, seen: Seen) -> Iterator[Skip]:
