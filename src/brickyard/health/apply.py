@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, assert_never
 
-from brickyard.health import discounting, store
+from brickyard.health import observe, store
+from brickyard.health.model import source as sources
 from brickyard.health.model.compiled import GoldTable
 from brickyard.health.model.source import Capture
 from brickyard.health.model.state import Now, Sql
@@ -25,7 +26,7 @@ from brickyard.health.model.steps import (
     Skip,
     Step,
 )  # fmt: skip
-from brickyard.health.plan import bronze, ddl, relations, statements, tying
+from brickyard.health.plan import bronze, ddl, discounts, relations, statements, tying
 from brickyard.health.plan.bronze import Shape, Window
 from brickyard.health.plan.compile import Gold
 from brickyard.health.plan.merging import Merged, print_merge_summary
@@ -36,6 +37,7 @@ from brickyard.kernel.errors import WorkspaceRefused
 
 Days = tuple[date, ...] | None  # None: not known
 
+_AT_ONCE = 500  # prices of one statement
 _STATIC = "-"  # the source of a table that has none
 
 
@@ -214,9 +216,27 @@ def _days_to_look_up(work: Work, table: GoldTable, step: LookUpAgain, changed: B
 
 def _negotiate(work: Work, step: Negotiate) -> str:
     begun = time.monotonic()
-    found = discounting.take(work.sql, work.places, work.now)
+    found = _taken(work)
     _remember(work, work.gold[step.table], step.other, step.first, Merged(step.table, found, 0, 0, 0), begun)
     return f"{step.table}: discounts make {found:,} prices"
+
+
+def _taken(work: Work) -> int:
+    """Put the prices of the kept discounts into bronze as a state of the account's own table, unless gold has them.
+
+    Returns how many there are. The state is dated after the one before, which it replaces.
+    """
+    found = observe.negotiated_prices(work.sql, work.places, store.discounts(work.sql, work.places))
+    if set(found) == set(observe.prices(work.sql, work.places, discounts.ACCOUNT, "account_price")):
+        return len(found)
+    source = sources.load(discounts.SOURCE)
+    last = work.sql(f"SELECT max(_snapshot_at) AS at FROM {work.places.bronze(source.bronze)}")[0]["at"]
+    dated = replace(work.now, at=store.after(work.now.at, last))
+    for at in range(0, len(found), _AT_ONCE):
+        rows = discounts.relation(found[at : at + _AT_ONCE], source)
+        work.sql(bronze.insert(Shape(source, {}), work.places, rows, dated))
+    store.copied(work.sql, work.places, source.bronze, source.name, len(found), work.now, 0)
+    return len(found)
 
 
 def _reconcile(work: Work, step: Reconcile) -> str:

@@ -1,17 +1,20 @@
-"""Looking: which tables stand in the gold catalog, how the sources look now, how much in them is new."""
+"""Looking: which tables stand in the gold catalog, how the sources look now, how much in them is new, what things cost."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
 
 from brickyard.health.model import source as sources
+from brickyard.health.model.bill import Discount
 from brickyard.health.model.source import Capture, Source
 from brickyard.health.model.state import Drift, DriftKind, Looked, Presence, Sql
 from brickyard.health.plan import bronze
 from brickyard.health.plan.bronze import Shape, Window
+from brickyard.health.plan.discounts import ACCOUNT, LIST, SERIES, Price, Series, negotiated
 from brickyard.health.plan.text import Places, text
 from brickyard.kernel.errors import NotFound, WorkspaceRefused
 from brickyard.kernel.names import quote
@@ -110,3 +113,25 @@ def emptied(places: Places, seen: Looked, found: Fresh) -> tuple[Looked, Drift]:
 def rows(sql: Sql, places: Places, source: Source) -> int:
     """Count all rows of a source, for one that bronze has no table of yet."""
     return int(sql(f"SELECT count(*) AS found FROM {places.source(source.name)}")[0]["found"])
+
+
+def prices(sql: Sql, places: Places, table: str, column: str) -> tuple[Price, ...]:
+    """Return the prices in a column of a gold table, those that are known."""
+    rows = sql(f"SELECT * FROM {places.gold(table)} WHERE {column} IS NOT NULL")
+    return tuple(
+        Price(
+            tuple(row[c] for c in SERIES),  # type: ignore[arg-type] — five columns make the five parts of a series
+            row["price_start_time"].astimezone(UTC),
+            row["price_end_time"].astimezone(UTC) if row["price_end_time"] else None,
+            Decimal(row[column]),
+        )
+        for row in rows
+    )
+
+
+def negotiated_prices(sql: Sql, places: Places, discounts: Sequence[Discount]) -> tuple[Price, ...]:
+    """Return the account's prices that discounts make of the list prices in gold; reads only."""
+    known: dict[Series, list[datetime]] = defaultdict(list)
+    for price in prices(sql, places, ACCOUNT, "account_price"):
+        known[price.series].append(price.start)
+    return negotiated(prices(sql, places, LIST, "effective_list_price"), discounts, known)

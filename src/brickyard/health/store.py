@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+from brickyard.health.model.bill import Discount
 from brickyard.health.model.state import Done, Drift, Looked, Now, Sql, State
+from brickyard.health.plan.discounts import RULES
 from brickyard.health.plan.merging import Merged
 from brickyard.health.plan.text import Places, moment, text
 from brickyard.kernel.errors import Conflict, WorkspaceRefused
@@ -19,6 +22,7 @@ from brickyard.kernel.errors import Conflict, WorkspaceRefused
 LEASE = timedelta(minutes=15)
 READ = ("lease", "runs", "batches", "sources", "failures", "reconciliation")  # the tables that `state` needs
 _RUN_LEASE = "run"
+_TICK = timedelta(microseconds=1)
 
 
 def state(sql: Sql, places: Places, bronze: Collection[str], looked_up_in: Collection[str] = ()) -> State:
@@ -305,3 +309,38 @@ def _gap(row: Mapping[str, Any]) -> str:
 
 def _or_null(value: str | None) -> str:
     return "NULL" if value is None else text(value)
+
+
+def keep_discounts(sql: Sql, places: Places, found: Sequence[Discount], now: Now) -> None:
+    """Keep these discounts, at least one, in the place of all earlier ones; until the new ones stand the old ones count."""
+    table = places.ops("discounts")
+    at = after(now.at, sql(f"SELECT max(loaded_at) AS at FROM {table}")[0]["at"])
+    rows = ", ".join(
+        f"({text(one.sku_name)}, {text(one.cloud)}, cast('{one.percent}' as decimal(9,6)),"
+        f" {_date(one.valid_from)}, {_date(one.valid_to)}, {moment(at)})"
+        for one in found
+    )
+    sql(f"INSERT INTO {table} VALUES {rows}")
+    sql(f"DELETE FROM {table} WHERE loaded_at < {moment(at)}")
+    merged(sql, places, "-", 0, now.run, Merged(RULES, len(found), len(found), 0, 0), "", now, 0)
+
+
+def discounts(sql: Sql, places: Places) -> tuple[Discount, ...]:
+    """Return the discounts that are kept, without the lines of their file."""
+    table = places.ops("discounts")
+    rows = sql(
+        f"SELECT * FROM {table} WHERE loaded_at = (SELECT max(loaded_at) FROM {table})"
+        " ORDER BY sku_name, cloud, valid_from, valid_to"
+    )
+    return tuple(
+        Discount(r["sku_name"], r["cloud"], Decimal(r["percent"]), r["valid_from"], r["valid_to"], 0) for r in rows
+    )
+
+
+def _date(day: date | None) -> str:
+    return f"date'{day}'" if day else "cast(NULL as date)"
+
+
+def after(at: datetime, last: datetime | None) -> datetime:
+    """Return a time, or where it is not later than the last one, the next that can be told from it."""
+    return at if last is None or last.astimezone(UTC) < at else last.astimezone(UTC) + _TICK

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 import pytest
 from tests.health.flow.conftest import Before, Stand, refuse
 
-from brickyard.health import discounting, flow
+from brickyard.health import flow, store
 from brickyard.health.flow import Door, billing, telling
 from brickyard.health.flow.billing import MonthStatement
 from brickyard.health.model.bill import Discount, InvoiceLine
@@ -207,11 +207,11 @@ def test_a_load_that_fails_while_it_keeps_the_discounts_loses_none(stand: Stand)
     stand.door.sql("DROP TABLE IF EXISTS synthetic.billing.account_prices")
     now = replace(stand.door, at=stand.door.at + timedelta(days=3))
     billing.load_discounts(now, EVERY, stand.gold)
-    kept = discounting.rules(now.sql, now.places)
+    kept = store.discounts(now.sql, now.places)
     with pytest.raises(WorkspaceRefused, match="No space left"):
         failing = Before(now.sql, "INSERT INTO `synthetic_health`.`ops`.`discounts`", refuse)
         billing.load_discounts(replace(now, sql=failing), [replace(EVERY[0], percent=Decimal(1))], stand.gold)
-    assert discounting.rules(now.sql, now.places) == kept == (replace(EVERY[0], line=0),)
+    assert store.discounts(now.sql, now.places) == kept == (replace(EVERY[0], line=0),)
 
 
 def test_discounts_that_were_kept_and_not_priced_are_priced_by_the_next_run(stand: Stand):

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from brickyard.health import discounting, observe, store
+from brickyard.health import observe, store
 from brickyard.health.apply import Work
 from brickyard.health.flow import Door, leasing, looking
 from brickyard.health.flow.recording import begun, done, recorded
@@ -183,7 +183,7 @@ class Discounted:
 def preview_discounts(door: Door, discounts: Sequence[Discount]) -> tuple[Price, ...]:
     """Return the prices that discounts would make; reads only."""
     last_run(door)
-    return discounting.prices(door.sql, door.places, discounts)
+    return observe.negotiated_prices(door.sql, door.places, discounts)
 
 
 def load_discounts(door: Door, discounts: Sequence[Discount], gold: Gold | None = None) -> Discounted:
@@ -197,7 +197,7 @@ def load_discounts(door: Door, discounts: Sequence[Discount], gold: Gold | None 
         now = begun(lease.sql, door.places, lease.holder, door.at)
         with recorded(lease.sql, door.places, now) as ending:
             ending.message = "discounts"
-            discounting.keep(lease.sql, door.places, discounts, now)
+            store.keep_discounts(lease.sql, door.places, discounts, now)
             if waits:
                 return Discounted(len(discounts), False, 0)
             return _priced(Work(lease.sql, door.places, gold or compile_all(), {}, now), len(discounts))
@@ -208,7 +208,7 @@ def _priced(work: Work, discounts: int) -> Discounted:
     looked = state.gold.get((billing.USAGE, ACCOUNT))
     steps = (*again(state), LookUpAgain(billing.USAGE, ACCOUNT, looked.last if looked else 0))
     told = tuple(done(work, step) for step in steps)
-    found = discounting.prices(work.sql, work.places, discounting.rules(work.sql, work.places))
+    found = observe.negotiated_prices(work.sql, work.places, store.discounts(work.sql, work.places))
     return Discounted(discounts, True, len(found), told)
 
 
