@@ -16,7 +16,7 @@ from tests.health.oracle.stand import AT, PLACES, TABLES, beside_truth, equal, r
 import brickyard
 from brickyard.demo import health
 from brickyard.health import synthetic
-from brickyard.health.model.steps import AlterTable, CopyBronze, LookUpAgain, Merge, Reconcile
+from brickyard.health.model.steps import CopyBronze, LookUpAgain, Merge, Reconcile
 from brickyard.health.plan.compile import compile_all
 from brickyard.home.folder import Home
 from brickyard.kernel.progress import silent
@@ -30,7 +30,7 @@ from brickyard.workspace import run_sql
 SCALE = 0.02
 BEFORE_THE_NEWS = datetime(2026, 3, 28, 4, tzinfo=UTC)  # of columns, and of prices that were valid by then
 LOOKS = (BEFORE_THE_NEWS, AT)
-WORK = {AlterTable, CopyBronze, Merge, LookUpAgain, Reconcile}
+WORK = {CopyBronze, Merge, LookUpAgain, Reconcile}
 
 
 @pytest.fixture(scope="module", autouse=True)
