@@ -48,10 +48,10 @@ class Engine:
         self.seen.append(statement)
         when = self.dies(statement)
         if when == "before":
-            raise Killed(statement[:80])
+            raise Killed(statement[:200])
         rows = run_sql(self.client, statement).dicts()
         if when == "after":
-            raise Killed(statement[:80])
+            raise Killed(statement[:200])
         return rows
 
 

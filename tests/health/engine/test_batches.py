@@ -12,7 +12,6 @@ import pytest
 from tests.health.engine.stand import AT, Engine, Killed, Stand, land, some, text_of, with_death
 
 from brickyard.health import synthetic
-from brickyard.health.model.compiled import GoldTable
 from brickyard.local import LocalWorkspace
 
 FEW = (
@@ -151,18 +150,23 @@ def test_a_process_killed_around_every_commit_of_every_table_loses_and_doubles_n
 ) -> None:
     stand = Stand(Engine(everything), "killed", some()).make()
     for part in ("<=", ">"):
-        stand.deliver([f"_arrived_at {part} {text_of(AT - timedelta(days=20))}"])
-        died = [table.table for table in stand.gold for when in ("before", "after") if dies(stand, table, when)]
+        stand.deliver([f"_arrived_at {part} {text_of(AT - timedelta(days=30))}"])
+        died = [name for name in stand.gold.tables for when in ("before", "after") if dies(stand, name, when)]
         stand.refresh()
         assert len(died) > len(stand.gold.tables)
     assert stand.digests() == all_at_once.digests()
 
 
-def dies(stand: Stand, table: GoldTable, when: str) -> bool:
-    """Bring gold up to date until the process is killed at a table's merge; whether it came to one."""
-    struck = f"`{table.contract.name}` t USING"
+def dies(stand: Stand, table: str, when: str) -> bool:
+    """Bring gold up to date until the process is killed at a table's merge; whether it came to one.
+
+    Where the table has nothing to merge, it is killed before the next table is merged.
+    """
+    names = list(stand.gold.tables)
+    struck, *later = (f"MERGE INTO {stand.places.gold(name)} t" for name in names[names.index(table) :])
+    moments = {struck: when, **dict.fromkeys(later, "before")}
     try:
-        with_death(stand, lambda sql: when if sql.startswith("MERGE") and struck in sql else None).refresh()
-    except Killed:
-        return True
+        with_death(stand, lambda sql: next((moments[m] for m in moments if sql.startswith(m)), None)).refresh()
+    except Killed as death:
+        return str(death).startswith(struck)
     return False

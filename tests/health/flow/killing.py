@@ -126,6 +126,8 @@ class Camp:
             process = self.begin(catalog, at, only)
             try:
                 somebody_stands_there()
+            except AssertionError as error:
+                raise AssertionError(f"{point} of {catalog}: {ended(process).told}") from error
             finally:
                 killed(process)
 
