@@ -85,6 +85,7 @@ def test_who_lost_the_lease_to_another_stops_and_does_not_take_it_away(door: Doo
 @pytest.mark.parametrize(
     ("holder", "free"),
     [(DEAD, True), (f"{socket.gethostname()}:{os.getpid()}:x", False), ("elsewhere:4194305:x", False)],
+    ids=["dead", "alive", "elsewhere"],
 )
 def test_a_lease_is_taken_over_at_once_from_a_process_of_this_machine_that_is_no_more(
     door: Door, holder: str, free: bool
