@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from brickyard.health.model.compiled import GoldTable
@@ -13,6 +13,8 @@ from brickyard.health.plan.relations import Batch
 from brickyard.health.plan.text import Places, names, quote
 
 Row = Mapping[str, Any]  # day, measure, bronze, gold
+
+_EXACT = Context(prec=60)  # a sum has 38 digits at the most
 
 
 def whole(table: GoldTable, places: Places, last: int, days: Sequence[date] | None) -> str:
@@ -65,7 +67,7 @@ def carried(held: Iterable[Row], found: Iterable[Row]) -> list[Row]:
 
 
 def _carried(row: Row, before: str | None) -> Row:
-    bronze = Decimal(before or 0) + Decimal(row["bronze"] or 0)
+    bronze = _EXACT.add(Decimal(before or 0), Decimal(row["bronze"] or 0))
     return {**row, "bronze": row["gold"] if bronze == Decimal(row["gold"] or 0) else format(bronze, "f")}
 
 
