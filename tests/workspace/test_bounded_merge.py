@@ -167,3 +167,15 @@ def test_a_table_is_merged_into_the_files_that_change_like_a_query(sql: Any) -> 
     )
     assert sql(merge)[0]["num_inserted_rows"] == 85
     assert newest(sql, "target")[1]["numTargetFilesRemoved"] == "0"
+
+
+def test_a_large_source_is_merged_by_star_without_columns_of_our_own(sql: Any) -> None:
+    sql("CREATE TABLE c.s.large (id bigint, d date, v string)")
+    source = "SELECT id, date'2026-03-01' AS d, 'x' AS v FROM range({first}, {last})"
+    sql(f"INSERT INTO c.s.large {source.format(first=0, last=10)}")
+    sql(
+        f"MERGE INTO c.s.large t USING ({source.format(first=5, last=300_015)}) s"
+        " ON t.id <=> s.id AND t.d >= date'2026-03-01' AND t.d <= date'2026-03-01'"
+        " WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+    )
+    assert sql("SELECT count(*) AS n, count(DISTINCT id) AS ids FROM c.s.large") == [{"n": 300_015, "ids": 300_015}]

@@ -75,7 +75,7 @@ class Engine(Protocol):
         ...
 
     def save(self, key: EngineKey, sql: str, folder: Path, *, tag: str | None = None) -> None:
-        """Run a query and leave its rows as Parquet files in a folder; without rows there is no folder."""
+        """Run a query and leave its rows as Parquet files in a folder; without rows there may be no folder."""
         ...
 
     def ready(self, key: EngineKey) -> None:

@@ -128,10 +128,10 @@ def _merge(call: Call, target: Target) -> Result:
     tree = single(call.text, call.session.temp_views, trees=True).tree
     if not isinstance(tree, exp.Merge):
         raise unsupported("This MERGE on a table with a change feed", "turn the change feed off")
-    return merge_rows(call, target, tree, source_of(call))
+    return merge_rows(call, target, tree, _source_of(call))
 
 
-def source_of(call: Call) -> pa.Table:
+def _source_of(call: Call) -> pa.Table:
     """The rows of a MERGE's source, computed by the engine."""
     return call.query(call.render_text(f"SELECT * FROM {call.need('source', Span).slice(call.text)}"))
 

@@ -53,7 +53,7 @@ _CLAUSE_ENDS = frozenset(
         "QUALIFY",
     ]
 )
-_UTC = frozenset(("UTC", "Etc/UTC", "GMT", "Z", "Etc/GMT", "+00:00"))
+UTC = frozenset(("UTC", "Etc/UTC", "GMT", "Z", "Etc/GMT", "+00:00"))
 _QUERY_STARTS = frozenset(("SELECT", "WITH", "FROM", "VALUES", "TABLE"))
 
 
@@ -122,7 +122,7 @@ class Renderer:
                 log.forget_checkpoint_hint(path)
             yield reference.version, ""
             source += f" VERSION AS OF {version}"
-        if reference.side is Side.READ and self.session.time_zone not in _UTC and not self.whole_spark:
+        if reference.side is Side.READ and self.session.time_zone not in UTC and not self.whole_spark:
             source = _in_session_zone(source, log.snapshot(path, version))
         yield reference.span, source + _alias(reference, name)
 

@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 from brickyard.kernel.names import quote
 from brickyard.local.engines.model import EngineCancelled, EngineDied, EngineFailed
 from brickyard.local.sql.call import Call
+from brickyard.local.sql.render import UTC
 from brickyard.notebooks.model import Span
 
 ROW = "_row_of_source"
 _QUERY = re.compile(r"^\(.*\)\s*(?:AS\s+)?(`[^`]+`|\w+)\s*(?:\([^()]*\))?\s*$", re.IGNORECASE | re.DOTALL)
 _TABLE = re.compile(r"^(?:(?:`[^`]+`|\w+)\.)*?(?:`[^`]+`|\w+)\s+(?:AS\s+)?(`[^`]+`|\w+)$", re.IGNORECASE)
-_UTC = ("UTC", "Etc/UTC")  # files hold times in UTC, which is what the engine would show in any other zone
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,13 @@ class Written:
 def written(call: Call, *, numbered: bool) -> Iterator[Written | None]:
     """Work out the source of a MERGE, each row with its number in ROW if asked; None where it had better stay as it is.
 
-    A table need not be worked out, and is written down only to be numbered.
+    A table need not be worked out, and is written down only to be numbered. Files hold times in UTC, so that a session in
+    another time zone would see them otherwise.
     """
     span = call.need("source", Span)
     text = span.slice(call.text).strip()
     found = _QUERY.match(text) or (_TABLE.match(text) if numbered else None)
-    if found is None or call.key.time_zone not in _UTC:
+    if found is None or call.key.time_zone not in UTC:
         yield None
         return
     folder = call.shop.places.new_scratch("")
