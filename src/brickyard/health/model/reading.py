@@ -29,17 +29,17 @@ class Read:
 
     contract: Contract
     file: str
-    tree: Any = field(repr=False, compare=False, default=None)
+    text: str = field(repr=False, compare=False, default="")
 
     def where(self, path: Path) -> str:
         """Return `file:line` of the part at that path, or of the nearest part around it."""
-        return f"{self.file}:{_line(self.tree, path)}"
+        return f"{self.file}:{_line(_with_lines(self.text), path)}"
 
 
 def read(text: str, file: str) -> Read:
     """Parse one contract, or raise SpecInvalid with every fault and its line."""
     try:
-        tree = YAML(typ="rt").load(text)
+        tree = _tree(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         fault = Problem(str(error.problem), f"{file}:{line}")
@@ -48,9 +48,9 @@ def read(text: str, file: str) -> Read:
         fault = Problem("a contract is a mapping of keys", f"{file}:1")
         raise SpecInvalid(f"{file} is no contract", code="contract-invalid", problems=(fault,))
     try:
-        return Read(of(_plain(tree)), file, tree)
+        return Read(of(tree), file, text)
     except ValidationError as error:
-        faults = tuple(_faults(error, file, tree))
+        faults = tuple(_faults(error, file, _with_lines(text)))
         raise SpecInvalid(f"{file} is no valid contract", code="contract-invalid", problems=faults) from error
 
 
@@ -90,6 +90,19 @@ def _remedy(kind: str, key: str) -> str | None:
     return f"did you mean {meant[0]}?" if meant else None
 
 
+def _tree(text: str) -> Any:
+    """Plain data; what is no YAML is told in the words of the reader that every machine has, not of the fast one."""
+    try:
+        return YAML(typ="safe").load(text)
+    except MarkedYAMLError:
+        return YAML(typ="safe", pure=True).load(text)
+
+
+def _with_lines(text: str) -> Any:
+    """The tree with the places of its parts: reading it so takes six times as long."""
+    return YAML(typ="rt").load(text) if text else None
+
+
 def _line(tree: Any, path: Path) -> int:
     """Follow *path* as far as it goes and return the line of where it ends, counted from 1."""
     node, line = tree, _start(tree)
@@ -103,12 +116,3 @@ def _line(tree: Any, path: Path) -> int:
 
 def _start(tree: Any) -> int:
     return tree.lc.line + 1 if hasattr(tree, "lc") else 1
-
-
-def _plain(node: Any) -> Any:
-    """Return the tree as plain data, so that no YAML class gets into a contract."""
-    if isinstance(node, dict):
-        return {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    return str(node) if isinstance(node, str) else node
