@@ -89,3 +89,14 @@ def _is_alive(pid: int) -> bool:
 def test_a_struct_that_is_null_comes_back_as_null(engine):
     sql = "SELECT IF(id = 0, struct(1 AS a, map('k', array('x')) AS b), NULL) AS s FROM range(2)"
     assert engine.query(KEY, sql).to_pylist() == [{"s": {"a": 1, "b": [("k", ["x"])]}}, {"s": None}]
+
+
+def test_a_decimal_has_its_announced_scale_where_the_engine_simplified_the_expression(engine):
+    rows = engine.query(KEY, "SELECT d * 0 AS d FROM (SELECT CAST(0.12 AS DECIMAL(38,18)) AS d)")
+    assert str(rows.schema.field("d").type) == "decimal128(38, 18)"
+
+
+def test_a_query_is_checked_without_reading_a_row(engine):
+    engine.check(KEY, "SELECT raise_error('read') AS broken")
+    with pytest.raises(EngineFailed, match="nowhere"):
+        engine.check(KEY, "SELECT nowhere FROM VALUES (1) AS t(a)")

@@ -55,6 +55,22 @@ def test_parameters_go_by_name_and_by_position(spark):
     assert _rows(spark.sql("SELECT ? AS a", [True])) == [(True,)]
 
 
+def test_rows_that_the_workspace_sent_are_a_dataframe_like_any_other(spark):
+    spark.sql("CREATE TABLE t (id INT)")
+    inserted = spark.sql("INSERT INTO t VALUES (1), (2)")
+    assert inserted.collect() == [(2, 2)]
+    assert inserted.select("num_inserted_rows").first() == (2,)
+    assert inserted.schema.simpleString() == "struct<num_affected_rows:bigint,num_inserted_rows:bigint>"
+    assert inserted.toPandas()["num_affected_rows"].tolist() == [2]
+    assert _rows(spark.sql("SHOW TABLES").where("tableName = 't'").select("tableName")) == [("t",)]
+    history = spark.sql("DESCRIBE HISTORY t").orderBy("version")
+    assert [type(row.timestamp).__name__ for row in history.collect()] == ["datetime"] * 2
+    assert spark.sql("DESCRIBE HISTORY t").collect()[0].timestamp == history.collect()[-1].timestamp
+    nothing = spark.sql("DROP TABLE t")
+    assert nothing.collect() == []
+    assert nothing.count() == 0
+
+
 def test_save_as_table_follows_its_mode(spark, frame):
     frame.write.saveAsTable("t")
     with pytest.raises(AnalysisException, match="TABLE_OR_VIEW_ALREADY_EXISTS"):

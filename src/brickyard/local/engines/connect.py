@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from brickyard.local.engines.model import EngineCancelled, EngineDied, EngineFailed, EngineKey
+from brickyard.local.engines.model import EngineCancelled, EngineDied, EngineFailed, EngineKey, is_query
 from brickyard.local.engines.pyspark_import import outside_doctests
 
 if TYPE_CHECKING:
@@ -85,7 +85,12 @@ class ConnectEngine(ABC):
     def query(self, key: EngineKey, sql: str, *, tag: str | None = None) -> pa.Table:
         """Run one statement and return its rows; *tag* names it for `cancel`."""
         with self._running_statement(key, tag) as session:
-            return _rows(session.sql(sql))
+            return _rows(_frame(session, sql))
+
+    def check(self, key: EngineKey, sql: str, *, tag: str | None = None) -> None:
+        """Resolve a query, or raise what it would fail with before it reads a row."""
+        with self._running_statement(key, tag) as session:
+            _ = _unrun(session, sql).schema
 
     def save(self, key: EngineKey, sql: str, folder: Path, *, tag: str | None = None) -> None:
         """Run a query and leave its rows as Parquet files in a folder; without rows there may be no folder."""
@@ -266,17 +271,36 @@ def _without_traces(message: str) -> str:
     return re.sub(r"(; line \d+ pos \d+);\n'.*", r"\1", message, flags=re.DOTALL).strip()
 
 
+def _frame(session: SparkSession, sql: str) -> Any:
+    """A statement ready to give its rows: a query is not run yet, anything else is, as `SparkSession.sql` does it."""
+    return _unrun(session, sql) if is_query(sql) else session.sql(sql)
+
+
+def _unrun(session: SparkSession, sql: str) -> Any:
+    """A query that the engine has not seen, which saves one of two calls."""
+    from pyspark.sql.connect.dataframe import DataFrame
+    from pyspark.sql.connect.plan import SQL
+
+    return DataFrame(SQL(sql), session)
+
+
 def _rows(frame: Any) -> pa.Table:
     """The rows of a query; as `toArrow`, which refuses a NULL struct whose fields the engine calls not null."""
     import pyarrow as pa
     from pyspark.sql.pandas.types import to_arrow_schema
 
-    schema = to_arrow_schema(frame.schema, error_on_duplicated_field_names_in_struct=True, timezone="UTC")
-    table, _ = frame._to_table()
+    table, sent = frame._to_table()
+    announced = frame.schema if sent is None or _has_decimals(table.schema) else sent
+    schema = to_arrow_schema(announced, error_on_duplicated_field_names_in_struct=True, timezone="UTC")
     try:
         return table.cast(nullable(schema))
     except pa.ArrowInvalid:  # the engine announced a narrower type than that of the rows it sent
         return table.cast(nullable(table.schema))
+
+
+def _has_decimals(schema: pa.Schema) -> bool:
+    """Whether the engine must be asked for the types: where it simplifies an expression, decimals lose their scale."""
+    return any("decimal" in str(type_) for type_ in schema.types)
 
 
 def _write(session: SparkSession, sql: str, folder: Path) -> None:

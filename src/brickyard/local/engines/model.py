@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+_QUERY = re.compile(r"[\s(]*(?:SELECT|WITH)\b", re.IGNORECASE)
 _NAMESPACE = uuid.UUID("6f1c5f0e-3f35-4f0a-9a57-5f2a8d0c7b11")
 
 
@@ -31,6 +33,11 @@ class EngineKey:
         """The engine's id of the session, a UUID; the same for every client that wants to share it."""
         name = f"{self.user}/{self.session}" if self.session else f"{self.user}//{self.time_zone}"
         return str(uuid.uuid5(_NAMESPACE, name))
+
+
+def is_query(sql: str) -> bool:
+    """Whether the engine's SQL only reads rows, so that it may wait until they are asked for."""
+    return _QUERY.match(sql) is not None
 
 
 class EngineFailed(Exception):
@@ -72,6 +79,10 @@ class Engine(Protocol):
 
     def query(self, key: EngineKey, sql: str, *, tag: str | None = None) -> pa.Table:
         """Run one statement and return its rows, or raise EngineFailed; *tag* names it for `cancel`."""
+        ...
+
+    def check(self, key: EngineKey, sql: str, *, tag: str | None = None) -> None:
+        """Resolve a query, or raise EngineFailed as running it would before it reads a row."""
         ...
 
     def save(self, key: EngineKey, sql: str, folder: Path, *, tag: str | None = None) -> None:

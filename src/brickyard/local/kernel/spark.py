@@ -23,10 +23,11 @@ import pyarrow as pa
 from pyspark.errors.exceptions.connect import AnalysisException, ParseException
 from pyspark.sql.connect import dataframe as frames
 from pyspark.sql.connect import readwriter, session
-from pyspark.sql.connect.plan import SubqueryAlias
+from pyspark.sql.connect.plan import SQL, LocalRelation, SubqueryAlias
 from pyspark.sql.types import StructType
 
 from brickyard.kernel.names import quote
+from brickyard.local.engines.model import is_query
 from brickyard.local.engines.retries import Never
 from brickyard.local.kernel.spark_catalog import Catalog
 
@@ -133,13 +134,17 @@ class Session(session.SparkSession):
         text = sqlQuery.format(**{name: _named(value) for name, value in kwargs.items()}) if kwargs else sqlQuery
         answer = self.workspace.prepare(text, _parameters(args))
         if answer["kind"] == "query":
-            return super().sql(answer["sql"])
-        return self._frame(answer["arrow"])
+            return self._later(answer["sql"])
+        return self.told(answer["arrow"])
 
-    def _frame(self, encoded: str) -> Any:
+    def _later(self, sql: str) -> Any:
+        """The rows of engine SQL; a query, which the workspace has checked, the engine sees when they are asked for."""
+        return frames.DataFrame(SQL(sql), self) if is_query(sql) else super().sql(sql)
+
+    def told(self, encoded: str) -> frames.DataFrame:
+        """Rows of an answer of the workspace, an Arrow stream in base64."""
         with pa.ipc.open_stream(base64.b64decode(encoded)) as reader:
-            rows = reader.read_all()
-        return self.createDataFrame(rows) if rows.num_columns else self.createDataFrame([], StructType([]))
+            return _Told(reader.read_all(), self)
 
     def table(self, tableName: str) -> Any:  # noqa: N803 - Spark's spelling
         """Read a table, a view or a temp view."""
@@ -152,6 +157,20 @@ class Session(session.SparkSession):
 
     def stop(self) -> None:
         """A notebook's session lives as long as the notebook."""
+
+
+_NO_COLUMNS = LocalRelation(None, StructType([]).json())
+
+
+class _Told(frames.DataFrame):
+    """Rows that came with the workspace's answer: collecting them asks nobody; all else is done by the engine as ever."""
+
+    def __init__(self, rows: pa.Table, spark: Session) -> None:
+        super().__init__(LocalRelation(rows) if rows.num_columns else _NO_COLUMNS, spark)
+        self._rows = rows
+
+    def _to_table(self) -> tuple[pa.Table, StructType | None]:
+        return self._rows, None
 
 
 def _named(value: object) -> object:

@@ -55,7 +55,7 @@ class PipelineSession(Session):
 
     def read_arrow(self, encoded: str) -> Any:
         """The rows that the workspace sent."""
-        return self._frame(encoded)
+        return self.told(encoded)
 
     @property
     def readStream(self) -> Any:  # noqa: N802 - Spark's spelling

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from brickyard.dbsql.model import Reference, Side
@@ -70,7 +71,7 @@ def _is_read(reference: Reference) -> bool:
     return named and reference.side is not Side.WRITE and reference.version is None
 
 
-def _source(reference: Reference, tokens: list[Token]) -> Source:
+def _source(reference: Reference, tokens: Sequence[Token]) -> Source:
     before = [token for token in tokens if token.end <= reference.span.start]
     after = [token for token in tokens if token.start >= reference.span.end]
     span, streamed = reference.span, False
@@ -81,7 +82,7 @@ def _source(reference: Reference, tokens: list[Token]) -> Source:
     return Source(span, ".".join(reference.literal or ()), streamed, _is_unnamed(after))
 
 
-def _is_unnamed(after: list[Token]) -> bool:
+def _is_unnamed(after: Sequence[Token]) -> bool:
     if not after or after[0].kind is TokenKind.OP:
         return True
     return after[0].kind is TokenKind.WORD and after[0].word in _AFTER_A_RELATION

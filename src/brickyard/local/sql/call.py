@@ -193,7 +193,7 @@ class Call:
         """The SQL as another client of the session can run it; raises what running it would."""
         try:
             with translated(self.text):
-                self.shop.engine.query(self.key, f"SELECT * FROM (\n{sql}\n) LIMIT 0", tag=self.tag)
+                self.shop.engine.check(self.key, sql, tag=self.tag)
         except SqlError as error:
             spelled = _without_alias(sql, error)
             if spelled is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from brickyard.dbsql.model import Kind, Reference, Side, Statement
@@ -31,18 +32,29 @@ from brickyard.local.sql.relations import (
 from brickyard.notebooks.model import Span
 
 _MAX_ROUNDS = 50
+_REMEMBERED = 64  # texts: those of the statements that are on their way
 _NAMES = (TokenKind.WORD, TokenKind.QUOTED)
 Evaluate = Callable[[str], object]
 
 
-def tokens_of(text: str) -> list[Token]:
-    """The tokens of a text, holes masked."""
-    return tokenize(mask(text).text)
+@lru_cache(_REMEMBERED)
+def tokens_of(text: str) -> tuple[Token, ...]:
+    """The tokens of a text, holes masked; one text is asked for many times on its way to the engine."""
+    return tuple(tokenize(mask(text).text))
 
 
 def single(text: str, temp_views: Iterable[str] = (), *, trees: bool = False) -> Statement:
     """Parse exactly one statement, or raise SqlError."""
-    statements = parse(text, temp_views=tuple(temp_views), trees=trees).statements
+    views = tuple(sorted(temp_views))
+    return _only(text, parse(text, temp_views=views).statements) if trees else _single(text, views)
+
+
+@lru_cache(_REMEMBERED)
+def _single(text: str, temp_views: tuple[str, ...]) -> Statement:
+    return _only(text, parse(text, temp_views=temp_views, trees=False).statements)
+
+
+def _only(text: str, statements: Sequence[Statement]) -> Statement:
     if len(statements) != 1:
         message = "There is no statement." if not statements else "Only one statement can be run at a time."
         raise SqlError("PARSE_SYNTAX_ERROR", message, "42601")
@@ -139,7 +151,7 @@ def put_variables(text: str, session: SqlSession, columns: frozenset[str]) -> st
 
 
 def _variable_at(
-    tokens: list[Token], at: int, text: str, session: SqlSession, columns: frozenset[str]
+    tokens: Sequence[Token], at: int, text: str, session: SqlSession, columns: frozenset[str]
 ) -> tuple[Span, str] | None:
     token = tokens[at]
     if token.kind not in _NAMES or _word(tokens, at + 1) in ("(", ".") or _word(tokens, at - 1) in ("AS", ":"):
@@ -313,7 +325,9 @@ class Expander:
             if parts is not None:
                 yield self._call(text, tokens, at, parts, depth)
 
-    def _call(self, text: str, tokens: list[Token], at: int, parts: tuple[str, ...], depth: int) -> tuple[Span, str]:
+    def _call(
+        self, text: str, tokens: Sequence[Token], at: int, parts: tuple[str, ...], depth: int
+    ) -> tuple[Span, str]:
         function = find_function(self.store, self.session, parts)
         if function is None:
             raise _no_function(parts)
@@ -348,7 +362,7 @@ def _local_functions(store: CatalogStore, catalog: str, schema: str) -> set[str]
 
 
 def _called(
-    tokens: list[Token], at: int, text: str, starts: Mapping[int, Reference], local: set[str]
+    tokens: Sequence[Token], at: int, text: str, starts: Mapping[int, Reference], local: set[str]
 ) -> tuple[str, ...] | None:
     """The name of the catalog's function that is called here."""
     token = tokens[at]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from brickyard.dbsql.rewrite import replace_spans
 from brickyard.dbsql.tokens import Token, TokenKind
@@ -26,13 +26,13 @@ def renamed(sql: str) -> str:
     return replace_spans(sql, [found for at in range(len(tokens)) for found in _synonym(tokens, at)])
 
 
-def _synonym(tokens: list[Token], at: int) -> Iterator[tuple[Span, str]]:
+def _synonym(tokens: Sequence[Token], at: int) -> Iterator[tuple[Span, str]]:
     token, after, before = tokens[at], tokens[at + 1 : at + 2], tokens[at - 1].word if at else ""
     if token.word in _SYNONYMS and after and after[0].word == "(" and before != ".":
         yield Span(token.start, token.end), _SYNONYMS[token.word]
 
 
-def _replaced(tokens: list[Token], at: int) -> Iterator[tuple[Span, str]]:
+def _replaced(tokens: Sequence[Token], at: int) -> Iterator[tuple[Span, str]]:
     token, words = tokens[at], [t.word for t in tokens[at : at + 4]]
     after = words[1:2]
     yield from _synonym(tokens, at)
@@ -48,7 +48,7 @@ def _replaced(tokens: list[Token], at: int) -> Iterator[tuple[Span, str]]:
         yield Span(token.start, token.end), ""
 
 
-def _is_function(tokens: list[Token], at: int) -> bool:
+def _is_function(tokens: Sequence[Token], at: int) -> bool:
     """A table function stands here: the engine reads `, LATERAL f(…)` as an outer join, `JOIN LATERAL f(…)` as an inner one."""
     is_called = at + 1 < len(tokens) and tokens[at + 1].word == "("
     return is_called and tokens[at].kind is TokenKind.WORD

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
@@ -20,7 +22,7 @@ def spelled_out(sql: str) -> str:
     return sql
 
 
-def _group_by_all(tokens: list[Token]) -> int | None:
+def _group_by_all(tokens: Sequence[Token]) -> int | None:
     words = [token.word for token in tokens]
     for at in range(len(words) - 2):
         if words[at : at + 3] == ["GROUP", "BY", "ALL"]:
@@ -28,7 +30,7 @@ def _group_by_all(tokens: list[Token]) -> int | None:
     return None
 
 
-def _positions(sql: str, tokens: list[Token], at: int) -> tuple[Span, str]:
+def _positions(sql: str, tokens: Sequence[Token], at: int) -> tuple[Span, str]:
     select = next(s for s in selects(tokens) if at in s.indexes)
     items = [sql[tokens[first].start : tokens[end - 1].end] for first, end in select.items()]
     grouped = [str(i) for i, item in enumerate(items, 1) if not _aggregates(item)]

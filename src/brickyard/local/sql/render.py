@@ -149,7 +149,7 @@ class Renderer:
         pq.write_table(table, file)
         return f"parquet.{quote(str(file))}"
 
-    def _table_changes(self, text: str, tokens: list[Token], reference: Reference) -> tuple[Span, str]:
+    def _table_changes(self, text: str, tokens: Sequence[Token], reference: Reference) -> tuple[Span, str]:
         at = next(i for i, t in enumerate(tokens) if t.start <= reference.span.start < t.end)
         closing = next(i for i in range(at, len(tokens)) if tokens[i].word == ")")
         arguments = [
@@ -189,7 +189,7 @@ class Renderer:
             sql = replace_spans(sql, [self._star_columns(sql, *star)])
         return sql
 
-    def _star_columns(self, sql: str, tokens: list[Token], at: int) -> tuple[Span, str]:
+    def _star_columns(self, sql: str, tokens: Sequence[Token], at: int) -> tuple[Span, str]:
         closing = _match(tokens, at + 2)
         excluded = {_plain(t, sql) for t in tokens[at + 3 : closing] if t.word != ","}
         qualifier = _qualifier(sql, tokens, at)
@@ -203,7 +203,7 @@ class Renderer:
         return Span(start, tokens[closing].end), ", ".join(kept)
 
 
-def _table_queries(tokens: list[Token], statement: Statement, within: Span) -> Iterator[tuple[Span, str]]:
+def _table_queries(tokens: Sequence[Token], statement: Statement, within: Span) -> Iterator[tuple[Span, str]]:
     """`TABLE t` as a query is `SELECT * FROM t`, whose table may have an alias."""
     starts = {r.span.start for r in statement.references if r.side is Side.READ}
     for at, token in enumerate(tokens[:-1]):
@@ -231,7 +231,7 @@ def path_parts(reference: Reference) -> tuple[str, str]:
     return (parts[0].lower(), parts[1]) if len(parts) == 2 else ("delta", parts[0])
 
 
-def _has_alias(tokens: list[Token], closing: int) -> bool:
+def _has_alias(tokens: Sequence[Token], closing: int) -> bool:
     following = tokens[closing + 1 : closing + 2]
     return (
         bool(following)
@@ -240,7 +240,7 @@ def _has_alias(tokens: list[Token], closing: int) -> bool:
     )
 
 
-def _star_except(tokens: list[Token]) -> tuple[list[Token], int] | None:
+def _star_except(tokens: Sequence[Token]) -> tuple[Sequence[Token], int] | None:
     for at, token in enumerate(tokens):
         follows = [t.word for t in tokens[at + 1 : at + 4]]
         is_star = token.word == "*" and at > 0 and tokens[at - 1].word in ("SELECT", "DISTINCT", ",", ".", "ALL")
@@ -249,7 +249,7 @@ def _star_except(tokens: list[Token]) -> tuple[list[Token], int] | None:
     return None
 
 
-def _match(tokens: list[Token], opening: int) -> int:
+def _match(tokens: Sequence[Token], opening: int) -> int:
     depth = 0
     for at in range(opening, len(tokens)):
         depth += (tokens[at].word == "(") - (tokens[at].word == ")")
@@ -262,18 +262,18 @@ def _plain(token: Token, sql: str) -> str:
     return sql[token.start : token.end].strip("`").lower()
 
 
-def _qualifier(sql: str, tokens: list[Token], at: int) -> str:
+def _qualifier(sql: str, tokens: Sequence[Token], at: int) -> str:
     return sql[tokens[at - 2].start : tokens[at].start] if tokens[at - 1].word == "." else ""
 
 
-def _from_clause(sql: str, tokens: list[Token], at: int) -> str:
+def _from_clause(sql: str, tokens: Sequence[Token], at: int) -> str:
     """The FROM clause of the SELECT in whose list the token stands."""
     start = _at_depth(tokens, at, {"FROM"})
     end = _at_depth(tokens, start, _CLAUSE_ENDS)
     return sql[tokens[start].start : tokens[end - 1].end] if start < len(tokens) else ""
 
 
-def _at_depth(tokens: list[Token], at: int, words: frozenset[str] | set[str]) -> int:
+def _at_depth(tokens: Sequence[Token], at: int, words: frozenset[str] | set[str]) -> int:
     """The index of the next of these words at this depth, or where the depth ends."""
     depth = 0
     while at < len(tokens):
@@ -287,7 +287,7 @@ def _at_depth(tokens: list[Token], at: int, words: frozenset[str] | set[str]) ->
     return at
 
 
-def _ctes_before(sql: str, tokens: list[Token], at: int) -> str:
+def _ctes_before(sql: str, tokens: Sequence[Token], at: int) -> str:
     """The WITH clauses that a SELECT at this place can see, as one."""
     found = []
     for i in range(at):
@@ -299,7 +299,7 @@ def _ctes_before(sql: str, tokens: list[Token], at: int) -> str:
     return f"WITH {', '.join(found)} " if found else ""
 
 
-def _opening(tokens: list[Token], closing: int) -> int:
+def _opening(tokens: Sequence[Token], closing: int) -> int:
     depth = 0
     for at in range(closing, -1, -1):
         depth += (tokens[at].word == ")") - (tokens[at].word == "(")

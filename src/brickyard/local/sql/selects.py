@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from brickyard.dbsql.tokens import Token, TokenKind
@@ -17,7 +17,7 @@ _LIST_ENDS = frozenset(("FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "L
 class Select:
     """The token indexes of one SELECT, those of its subqueries left out."""
 
-    tokens: list[Token]
+    tokens: Sequence[Token]
     indexes: tuple[int, ...]
 
     @property
@@ -45,7 +45,7 @@ class Select:
         return [(self.indexes[a], self.indexes[b - 1] + 1) for a, b in bounds if b > a]
 
 
-def selects(tokens: list[Token]) -> Iterator[Select]:
+def selects(tokens: Sequence[Token]) -> Iterator[Select]:
     """Each SELECT with the tokens that belong to it."""
     stack: list[list[int]] = [[]]
     groups: list[bool] = []

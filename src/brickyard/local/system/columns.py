@@ -47,7 +47,7 @@ class Namespace:
 
 def column_rows(done: Finished, namespace: Namespace) -> list[Row]:
     """The rows of `system.access.column_lineage`: one for each source column of a target column."""
-    if done.uses.target is None or len(done.text) > _MAX_TEXT:
+    if done.uses.target is None or not done.uses.sources or len(done.text) > _MAX_TEXT:
         return []
     try:
         found = dict(_written(done, namespace))

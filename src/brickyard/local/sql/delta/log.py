@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ Action = dict[str, Any]
 _COMMIT = re.compile(r"(\d{20})\.json\Z")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.\d+\.(\d+))?\.parquet\Z")
 _CHECKPOINT_EVERY = 20
+_CHECKPOINTS = 32  # of as many tables is remembered what the last one says
 ENGINE_INFO = "brickyard-local"
 
 
@@ -109,7 +111,7 @@ def snapshot(path: Path, version: int | None = None) -> Snapshot:
     checkpoints = [found for found in _checkpoints(path) if found[0] <= wanted]
     if checkpoints:
         start, files = max(checkpoints)
-        for action in _checkpoint_actions(files):
+        for action in _checkpoint_actions(tuple((file, file.stat().st_mtime_ns) for file in files)):
             state.apply(action)
     for number in range(start + 1, wanted + 1):
         for action in read_commit(path, number):
@@ -297,14 +299,19 @@ def _log_names(path: Path) -> list[str]:
         return []
 
 
-def _checkpoint_actions(files: Sequence[Path]) -> Iterator[Action]:
+@lru_cache(_CHECKPOINTS)
+def _checkpoint_actions(files: tuple[tuple[Path, int], ...]) -> tuple[Action, ...]:
+    """What the files of a checkpoint say; who knows a file's time of writing as well gets what it says now."""
+    return tuple(action for file, _ in files for action in _read_checkpoint(file))
+
+
+def _read_checkpoint(file: Path) -> Iterator[Action]:
     import pyarrow.parquet as pq
 
-    for file in files:
-        for row in pq.read_table(file).to_pylist(maps_as_pydicts="strict"):
-            for name in ("protocol", "metaData", "add"):
-                if row.get(name):
-                    yield {name: _without_parsed(row[name])}
+    for row in pq.read_table(file).to_pylist(maps_as_pydicts="strict"):
+        for name in ("protocol", "metaData", "add"):
+            if row.get(name):
+                yield {name: _without_parsed(row[name])}
 
 
 def _without_parsed(action: Action) -> Action:
