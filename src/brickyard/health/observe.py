@@ -77,11 +77,25 @@ def newest(sql: Sql, places: Places, wanted: Sequence[Source], now: datetime) ->
     return {row["source"]: row["newest"] for row in rows if row["newest"] is not None}
 
 
+def later(
+    sql: Sql, places: Places, wanted: Sequence[Source], newest: Mapping[str, datetime], now: datetime
+) -> dict[str, int]:
+    """Count, of every source with such rows, those later than the newest that bronze holds."""
+    each = [
+        f"SELECT {text(s.name)} AS source, found FROM ({bronze.later(s, places, newest[s.name], now)})"
+        for s in wanted
+        if s.name in newest
+    ]
+    rows = sql(" UNION ALL ".join(each)) if each else ()
+    return {row["source"]: int(row["found"]) for row in rows if row["found"]}
+
+
 @dataclass(frozen=True, slots=True)
 class Fresh:
     """What a copy would bring: rows that bronze does not hold, or differences from the last dated state.
 
-    `lost` rows were in the state of `dated` of a source that shows none at all now.
+    Of a source with rows later than all of bronze only those are counted: telling which others came late means to read
+    and hash the overlap whole, which the copy itself does in any case. `lost` rows were in the state of `dated` of a source that shows none at all now.
     """
 
     found: int

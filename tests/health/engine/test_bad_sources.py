@@ -15,6 +15,7 @@ from tests.health.engine.stand import AT, Engine, Killed, some
 from brickyard.health import flow, store
 from brickyard.health.flow.terms import Choice, Door, Hold
 from brickyard.health.model import source as sources
+from brickyard.health.model.steps import CopyBronze
 from brickyard.health.plan.text import Places
 from brickyard.kernel.errors import Conflict, GuardRefused, NotFound
 from brickyard.local import LocalWorkspace
@@ -97,6 +98,25 @@ def test_a_row_from_the_future_does_not_hide_the_rows_that_come_after_it(door: D
     fill(door.sql, door.places.source_catalog, ONE, "late", "2026-04-29 10:00:00Z")
     run(door)
     assert events(door, GOLD[0]) == ["future", "late", "one"]
+
+
+def test_rows_that_came_late_come_with_those_of_later_times_which_alone_are_counted_before(door: Door) -> None:
+    run(door)
+    for event, at in (("late", "2026-04-29 10:00:00"), ("new", "2026-04-30 10:00:00.000001"), ("newer", str(AT)[:19])):
+        fill(door.sql, door.places.source_catalog, ONE, event, f"{at}Z")
+    door.sql.seen.clear()
+    planned = flow.preview(door, Choice(), some(*GOLD))
+    assert [step.rows for step in planned.steps if isinstance(step, CopyBronze)] == [2]
+    assert not [sql for sql in door.sql.seen if "md5" in sql and "`outbound_network`" in sql]
+    told = [told for step, told in run(door).done if isinstance(step, CopyBronze)]
+    assert (told, events(door, GOLD[0])) == (["3 rows"], ["late", "new", "newer", "one"])
+    assert run(door).done == ()
+
+
+def test_a_row_from_the_future_is_not_new_for_ever(door: Door) -> None:
+    fill(door.sql, door.places.source_catalog, ONE, "future", "2031-01-01 00:00:00Z")
+    run(door)
+    assert run(door).done == ()
 
 
 def test_a_run_with_nothing_new_writes_nothing(door: Door) -> None:

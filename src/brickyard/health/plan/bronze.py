@@ -185,6 +185,16 @@ def newest(source: Source, places: Places, now: datetime) -> str:
     )
 
 
+def later(source: Source, places: Places, newest: datetime, now: datetime) -> str:
+    """Count the rows of a source beyond the greatest watermark that bronze holds: bronze can have none of them."""
+    column, leaf = quote(source.watermark or ""), source.leaf(source.watermark or "")
+    last = f"date'{newest:%Y-%m-%d}'" if leaf and leaf.type == "date" else text.moment(newest)
+    return (
+        f"SELECT count(*) AS found FROM {places.source(source.name)}"
+        f" WHERE {column} > {last} AND cast({column} as timestamp) <= {text.moment(now)}"
+    )
+
+
 def fresh(shape: Shape, places: Places, window: Window) -> str:
     """The rows of a source that bronze does not hold, each once."""
     source, within = shape.source, window.sql(shape.source)
