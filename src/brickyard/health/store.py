@@ -20,7 +20,7 @@ from brickyard.health.plan.text import Places, moment, text
 from brickyard.kernel.errors import Conflict, WorkspaceRefused
 
 LEASE = timedelta(minutes=15)
-READ = ("lease", "runs", "batches", "sources", "failures", "reconciliation")  # the tables that `state` needs
+READ = ("lease", "runs", "batches", "sources", "drift", "failures", "reconciliation")  # the tables that `state` needs
 _RUN_LEASE = "run"
 _TICK = timedelta(microseconds=1)
 
@@ -50,6 +50,10 @@ def state(sql: Sql, places: Places, bronze: Collection[str], looked_up_in: Colle
         presences=presences(sql, places),
         unproven=frozenset(
             r["table_name"] for r in batches if r["taken"] and int(r["taken"]) > reconciled.get(r["table_name"], 0)
+        ),
+        drifted=frozenset(
+            (r["source"], r["leaf"], r["kind"], r["before"], r["after"])
+            for r in sql(f"SELECT source, leaf, kind, before, after FROM {places.ops('drift')}")
         ),
     )
 

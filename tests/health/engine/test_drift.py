@@ -170,6 +170,16 @@ def test_a_breaking_change_stops_its_own_table_until_it_is_accepted(door: Door, 
     assert [step for step in run(door).skipped if isinstance(step, Skip)] == []
 
 
+def test_a_change_that_stops_its_source_is_told_once_also_when_nothing_else_is_new(door: Door) -> None:
+    run(door)
+    columns = dict(sources.load(TABLES[0]).columns)
+    kind = columns.pop("destination_type")
+    again(door.sql, TABLES[0], columns)
+    ran = [run(door).run for _ in range(3)]
+    assert drift(door) == [("destination_type", "REMOVED", kind, None)]
+    assert ran == [2, 2, 2]
+
+
 def test_a_wider_type_is_copied_where_values_fit_and_kept_apart_where_not(door: Door) -> None:
     name, columns = TABLES[0], dict(sources.load(TABLES[0]).columns)
     struct = next(column for column, kind in columns.items() if "rcode:int" in kind)

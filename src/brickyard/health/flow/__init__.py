@@ -10,7 +10,7 @@ from brickyard.health.apply import Work
 from brickyard.health.flow import leasing, looking
 from brickyard.health.flow.recording import begun, recorded, subject, tried
 from brickyard.health.flow.terms import Choice, Door, Hold, OnStep, Outcome, Phase
-from brickyard.health.model.state import Drift, Now, State
+from brickyard.health.model.state import Now, State
 from brickyard.health.model.steps import CreateSchema, CreateTable, Plan, Skip, Step
 from brickyard.health.plan import Seen, made
 from brickyard.health.plan.bronze import Shape
@@ -52,7 +52,7 @@ def run(
     """
     gold = gold or compile_all()
     steps, seen, grown = looking.planned(door, choice, gold)
-    if all(isinstance(step, Skip) for step in steps.steps) and not looking.news(seen):
+    if all(isinstance(step, Skip) for step in steps.steps) and not looking.news(seen) and not looking.events(seen):
         if seen.state.last_run:
             leasing.bury(door, hold)
         return Outcome(seen.state.last_run, skipped=_skips(steps))
@@ -73,8 +73,7 @@ def run(
 def _remember(work: Work, seen: Seen) -> None:
     """Remember how the sources are, and their drift, each difference once."""
     store.looked(work.sql, work.places, looking.news(seen), work.now)
-    found: Sequence[Drift] = [drift for drifts in seen.drifts.values() for drift in drifts]
-    store.drifted(work.sql, work.places, found, work.now)
+    store.drifted(work.sql, work.places, looking.events(seen), work.now)
 
 
 def _described(gold: Gold) -> dict[str, Shape]:

@@ -129,6 +129,11 @@ def news(seen: Seen) -> list[Looked]:
     ]
 
 
+def events(seen: Seen) -> list[Drift]:
+    """The differences of sources that are not remembered yet, also those that stop their source."""
+    return [drift for drifts in seen.drifts.values() for drift in drifts if drift.event not in seen.state.drifted]
+
+
 def _otherwise(seen: Seen, name: str, found: Looked) -> bool:
     """Whether a source has other leaves or another presence; that it has rows again is known where they were counted."""
     before = seen.state.presences.get(name)

@@ -13,6 +13,9 @@ Sql = Callable[
 ]  # runs one statement, returns its rows: a warehouse or a Spark session
 
 
+Event = tuple[str, str, str, str | None, str | None]  # source, leaf, kind, before, after
+
+
 class Presence(StrEnum):
     """Whether a source can be read; EMPTIED: it can, but shows no rows where its last state had some."""
 
@@ -75,6 +78,11 @@ class Drift:
         """Whether the source cannot be copied until somebody accepts it."""
         return self.kind.fails and not self.accepted
 
+    @property
+    def event(self) -> Event:
+        """What of it is remembered, once."""
+        return (self.source, self.leaf, str(self.kind), self.before, self.after)
+
     def __str__(self) -> str:
         return f"{self.source}.{self.leaf} {self.kind.lower()}: {self.before or '-'} -> {self.after or '-'}"
 
@@ -103,7 +111,7 @@ class State:
     """The number of the last run, the last run that wrote each bronze table, how far gold is, how sources were last seen.
 
     `reconciled`: of each gold table, the last run that compared it with bronze; `unproven` are those that a later run
-    merged, and died before it compared.
+    merged, and died before it compared. `drifted`: the differences of sources that are remembered.
     """
 
     last_run: int = 0
@@ -116,6 +124,7 @@ class State:
     reconciled: Mapping[str, int] = field(default_factory=dict)
     presences: Mapping[str, str] = field(default_factory=dict)
     unproven: frozenset[str] = frozenset()
+    drifted: frozenset[Event] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
