@@ -26,7 +26,8 @@ _ABSENT = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND", "CATALOG_NOT_FOUND", "
 _FORBIDDEN = ("INSUFFICIENT_PERMISSIONS", "PERMISSION_DENIED", "UNAUTHORIZED_ACCESS", "INSUFFICIENT_PRIVILEGES")
 _RETRY_SECONDS = 30.0
 _READ_WAIT = "5s"
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 2.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 2.0
+_LONGER = 1.1  # each pause than the one before: an end is noticed within a tenth of the time that it took
 
 
 def run_sql(
@@ -102,7 +103,7 @@ def _finish(client: WorkspaceClient, response: StatementResponse, on_progress: P
             if on_progress:
                 on_progress(statement_id, state)
             stop.pause(pause)
-            pause = min(_LONGEST_PAUSE, pause * 1.5)
+            pause = min(_LONGEST_PAUSE, pause * _LONGER)
             response = _look(client, statement_id)
     except (KeyboardInterrupt, Interrupted):
         client.statement_execution.cancel_execution(statement_id)

@@ -1,27 +1,32 @@
 """MERGE in two steps, as Databricks does it: find the rows that meet, by their keys alone; then touch no other files.
 
-Rows that meet none are appended, which reads nothing of the target; delta-rs rewrites the files of those that do.
+Rows that meet none are appended, which reads nothing of the target; the files of those that do are written again, by
+`replaced` where a row only takes values of the source, else by delta-rs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
+from pyarrow.compute import call_function
 from sqlglot import exp
 
 from brickyard.kernel.names import quote
-from brickyard.local.sql import bounded, changefeed
+from brickyard.local.sql import bounded, changefeed, replaced
 from brickyard.local.sql.call import Call, Target
 from brickyard.local.sql.delta import write
 from brickyard.local.sql.delta.log import Change, Snapshot
 from brickyard.local.sql.model import Result
+from brickyard.local.sql.replaced import Replaced, Updates
 from brickyard.local.sql.types import to_arrow
 from brickyard.local.sql.written import ROW, Written
 
 _MOST_DAYS = 100  # as literals in a condition
+_MOST_SLICES = 1000  # of a table that is not copied
 
 
 def merge(call: Call, target: Target, before: Snapshot, tree: exp.Merge, source: Written) -> Result:
@@ -37,14 +42,23 @@ def merge(call: Call, target: Target, before: Snapshot, tree: exp.Merge, source:
     new = _those(rows, met, meet=False)
     if not acting.num_rows:
         return _appended(call, before, ours, new)
+    found = _replaced(before, tree, rows, acting)
+    if found is not None:
+        return _committed(call, before, found, _as_ours(before, ours, new))
     both = pa.concat_tables([new, _those(rows, acting, meet=True)]).drop_columns(ROW)
     return changefeed.merge_rows(call, target, _within(tree, acting), both)
 
 
 def _those(rows: pa.Table, met: pa.Table, *, meet: bool) -> pa.Table:
-    """The rows of the source that are, or are not, among those that met one of the target."""
-    numbers = set(met["row"].to_pylist())
-    return rows.filter(pa.array([(number in numbers) is meet for number in rows[ROW].to_pylist()], pa.bool_()))
+    """The rows of the source that are, or are not, among those that met one of the target; those between are not copied."""
+    found = replaced.is_among(rows[ROW], met["row"].cast(rows[ROW].type))
+    if meet:
+        return rows.filter(found)
+    places = call_function("indices_nonzero", [found]).to_pylist()
+    if len(places) > _MOST_SLICES:
+        return rows.filter(call_function("invert", [found]))
+    edges = [-1, *places, rows.num_rows]
+    return pa.concat_tables(rows.slice(before + 1, after - before - 1) for before, after in pairwise(edges))
 
 
 def _is_simple(tree: exp.Merge) -> bool:
@@ -122,21 +136,60 @@ def _twice(tree: exp.Merge, rows: pa.Table, met: pa.Table) -> bool:
     keys = sorted({c.name for part in equal for c in part.find_all(exp.Column) if c.table.lower() == theirs})
     if not keys:
         return True
-    meeting = _those(rows, met, meet=True).select(keys)
+    meeting = _those(rows.select([*keys, ROW]), met, meet=True).select(keys)
     return meeting.group_by(keys).aggregate([]).num_rows < meeting.num_rows
 
 
 def _appended(call: Call, before: Snapshot, ours: dict[str, str], new: pa.Table) -> Result:
-    metrics = {f"numTargetRows{word}": 0 for word in ("Updated", "Deleted")}
-    metrics |= {"numTargetRowsInserted": new.num_rows, "numTargetFilesRemoved": 0}
+    metrics = _metrics(inserted=new.num_rows)
     if new.num_rows:
-        columns = [ours.get(field["name"].lower()) for field in before.fields]
-        arrays = [
-            new[name] if name else pa.nulls(new.num_rows, to_arrow(field["type"]))
-            for name, field in zip(columns, before.fields, strict=True)
-        ]
-        rows = pa.table(arrays, names=[field["name"] for field in before.fields])
-        write.append(before.path, call.author, Change("MERGE", {}, metrics), rows)
+        write.append(before.path, call.author, Change("MERGE", {}, metrics), _as_ours(before, ours, new))
+    return call.changed(metrics)
+
+
+def _as_ours(before: Snapshot, ours: Mapping[str, str], new: pa.Table) -> pa.Table:
+    """New rows in the columns of the target."""
+    columns = [ours.get(field["name"].lower()) for field in before.fields]
+    arrays = [
+        new[name] if name else pa.nulls(new.num_rows, to_arrow(field["type"]))
+        for name, field in zip(columns, before.fields, strict=True)
+    ]
+    return pa.table(arrays, names=[field["name"] for field in before.fields])
+
+
+def _metrics(*, inserted: int, updated: int = 0, copied: int = 0, files: int = 0) -> dict[str, int]:
+    return {
+        "numTargetRowsInserted": inserted,
+        "numTargetRowsUpdated": updated,
+        "numTargetRowsDeleted": 0,
+        "numTargetRowsCopied": copied,
+        "numTargetFilesRemoved": files,
+    }
+
+
+def _replaced(before: Snapshot, tree: exp.Merge, rows: pa.Table, acting: pa.Table) -> Replaced | None:
+    """What becomes of the files whose rows the source updates; None where that is more than putting values in."""
+    assigned, equal = replaced.assignments(tree), replaced.keys(tree)
+    known = {name.lower(): name for name in rows.column_names}
+    if assigned is None or not equal or not all(value in known for value in assigned.values()):
+        return None
+    if not all(_is_same(rows.schema.field(known[value]).type, name, before) for name, value in assigned.items()):
+        return None
+    types = {field["name"].lower(): (field["name"], to_arrow(field["type"])) for field in before.fields}
+    places = {number: at for at, number in enumerate(rows[ROW].to_pylist())}
+    source = rows.take(pa.array([places[number] for number in acting["row"].to_pylist()], pa.int64()))
+    values = {name.lower(): source[known[theirs.lower()]] for name, theirs in equal.items()}
+    values |= {name.lower(): acting[name] for name in _bounding(tree)}
+    marks = pa.table({types[name][0]: column.cast(types[name][1]) for name, column in values.items()})
+    return replaced.replaced(before, Updates(marks, source, {name: known[value] for name, value in assigned.items()}))
+
+
+def _committed(call: Call, before: Snapshot, found: Replaced, new: pa.Table) -> Result:
+    """Commit the files written again and those of new rows together."""
+    staged = write.stage(before.path, new, before.fields, before.partition_columns)
+    copied = found.rows.num_rows - found.updated
+    metrics = _metrics(inserted=new.num_rows, updated=found.updated, copied=copied, files=len(found.files))
+    write.rewrite(before, call.author, Change("MERGE", {}, metrics), found.files, found.rows, staged.actions)
     return call.changed(metrics)
 
 

@@ -24,6 +24,7 @@ from brickyard.local.sql.model import SqlError, unsupported
 from brickyard.local.sql.types import to_arrow
 
 _STAGING = "_staging"
+_FILE_SIZE = 8 * 2**20  # bytes; tables here are small, and a MERGE rewrites the files of the rows that it changes
 _APPEND_TRIES = 10
 
 
@@ -113,7 +114,12 @@ def stage(path: Path, table: pa.Table, fields: Sequence[Any], partition_columns:
     physical = {field["name"]: physical_name(field) for field in fields}
     with _staging(path) as folder:
         try:
-            write_deltalake(folder, rows, partition_by=[physical[name] for name in partition_columns] or None)
+            write_deltalake(
+                folder,
+                rows,
+                partition_by=[physical[name] for name in partition_columns] or None,
+                target_file_size=_FILE_SIZE,
+            )
         except DeltaError as error:
             raise SqlError("DELTA_WRITE_FAILED", str(error), "58030") from error
         adds = [action["add"] for action in read_commit(folder, 0) if "add" in action]
