@@ -213,6 +213,17 @@ def test_each_of_several_equal_rows_is_updated_and_one_beyond_the_bounds_is_not(
     assert newest(sql, "equal")[1]["numTargetRowsCopied"] == "3"
 
 
+def test_of_two_rows_with_one_key_only_the_one_that_the_clause_acts_on_is_updated(sql: Any) -> None:
+    sql("CREATE TABLE c.s.acted (k string, d date, v string)")
+    sql("INSERT INTO c.s.acted VALUES ('a', date'2026-03-01', '1'), ('a', date'2026-03-01', '5')")
+    merge = "MERGE INTO c.s.acted t USING (SELECT 'a' AS k, '2' AS v) s ON t.k <=> s.k AND t.d <= date'2026-03-31'"
+    counts = sql(
+        f"{merge} WHEN MATCHED AND s.v > t.v THEN UPDATE SET v = s.v WHEN NOT MATCHED THEN INSERT (k, v) VALUES (s.k, s.v)"
+    )
+    assert counts[0]["num_updated_rows"] == 1
+    assert sql("SELECT v FROM c.s.acted ORDER BY v") == [{"v": "2"}, {"v": "5"}]
+
+
 def test_what_is_more_than_values_of_the_source_is_merged_all_the_same(sql: Any) -> None:
     for name, then in (("gone", "DELETE"), ("literal", "UPDATE SET v = '3'"), ("two", "UPDATE SET v = s.v, k = s.k")):
         filled(sql, f"more_{name}")

@@ -181,7 +181,9 @@ def _replaced(before: Snapshot, tree: exp.Merge, rows: pa.Table, acting: pa.Tabl
     values = {name.lower(): source[known[theirs.lower()]] for name, theirs in equal.items()}
     values |= {name.lower(): acting[name] for name in _bounding(tree)}
     marks = pa.table({types[name][0]: column.cast(types[name][1]) for name, column in values.items()})
-    return replaced.replaced(before, Updates(marks, source, {name: known[value] for name, value in assigned.items()}))
+    updates = Updates(marks, source, {name: known[value] for name, value in assigned.items()})
+    found = replaced.replaced(before, updates)
+    return found if found and found.updated == acting.num_rows else None  # a clause may act on one of two equal rows
 
 
 def _committed(call: Call, before: Snapshot, found: Replaced, new: pa.Table) -> Result:
