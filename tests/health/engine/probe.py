@@ -1,4 +1,4 @@
-"""Bring gold up to date in two shuffled batches with duplicates in a given home, and print each table's digest as JSON."""
+"""Bring gold up to date in three shuffled batches with duplicates in a given home, and print each table's digest as JSON."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ FEW = (
     *("billing.fact_usage", "billing.fact_list_prices", "billing.fact_account_prices", "billing.dim_sku"),
     *("shared.dim_workspace", "lakeflow.dim_job", "lakeflow.fact_job_run_timeline"),
 )
-PARTS = 2
+PARTS = 3
 
 
 def deliver(stand: Stand) -> None:
     """Deliver in an order that has nothing to do with when rows came, a fifth of them twice."""
-    part = f"cast(conv(substr(_row_hash, 1, 6), 16, 10) as bigint) % {PARTS}"
-    again = "cast(conv(substr(_row_hash, 7, 6), 16, 10) as bigint) % 5 = 0"
+    drawn = (
+        "md5(concat(_row_hash, cast(_arrived_at as string)))"  # so that one content of several days is in several parts
+    )
+    part = f"cast(conv(substr({drawn}, 1, 6), 16, 10) as bigint) % {PARTS}"
+    again = f"cast(conv(substr({drawn}, 7, 6), 16, 10) as bigint) % 5 = 0"
     for number in range(PARTS):
         stand.deliver([f"({part}) = {number}", f"({part}) < {number} AND {again}"])
         stand.refresh()
