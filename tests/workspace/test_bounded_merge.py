@@ -240,3 +240,56 @@ def test_what_is_more_than_values_of_the_source_is_merged_all_the_same(sql: Any)
         [{"v": "1", "n": 82}, {"v": "3", "n": 4}],
         [{"v": "1", "n": 82}, {"v": "2", "n": 4}],
     ]
+
+
+WITHIN = "t.d <= date'2026-03-31' WHEN MATCHED AND s.v > t.v THEN UPDATE SET v = s.v WHEN NOT MATCHED THEN INSERT (v) VALUES (s.v)"
+
+
+def held(sql: Any, table: str, kind: str, *keys: str) -> None:
+    """Rows of a day with these keys, of version 1, 2, …"""
+    sql(f"CREATE TABLE c.s.{table} (k {kind}, d date, v string)")
+    rows = ", ".join(f"({key}, date'2026-03-01', '{number}')" for number, key in enumerate(keys, 1))
+    sql(f"INSERT INTO c.s.{table} VALUES {rows}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys", "given", "updated"),
+    [
+        ("string", ("'01'", "'1'"), "1", ["9", "9"]),
+        ("int", ("1", "2"), "' 1'", ["2", "9"]),
+        ("date", ("date'2026-03-01'", "NULL"), "'2026-3-1'", ["9", "2"]),
+    ],
+)
+def test_keys_of_other_types_are_compared_by_the_engine(
+    sql: Any, kind: str, keys: tuple[str, ...], given: str, updated: list[str]
+) -> None:
+    held(sql, f"cast_{kind}", kind, *keys)
+    sql(f"MERGE INTO c.s.cast_{kind} t USING (SELECT {given} AS k, '9' AS v) s ON t.k = s.k AND {WITHIN}")
+    assert [row["v"] for row in sql(f"SELECT v FROM c.s.cast_{kind} ORDER BY k DESC NULLS LAST")] == updated
+
+
+@pytest.mark.parametrize(("part", "updated"), [("t.v <> '2'", ["2", "9"]), ("(t.v = '2' OR t.v = '7')", ["1", "9"])])
+def test_further_parts_of_the_condition_hold_for_updates_too(sql: Any, part: str, updated: list[str]) -> None:
+    table = f"part_{len(part)}"
+    held(sql, table, "string", "'a'", "'a'")
+    sql(f"MERGE INTO c.s.{table} t USING (SELECT 'a' AS K, '9' AS v) s ON t.k <=> s.K AND {part} AND {WITHIN}")
+    assert [row["v"] for row in sql(f"SELECT v FROM c.s.{table} ORDER BY v")] == updated
+
+
+def test_structs_are_updated_by_the_names_of_their_fields(sql: Any) -> None:
+    sql("CREATE TABLE c.s.structs (k string, d date, v struct<a:int,b:string>)")
+    sql("INSERT INTO c.s.structs VALUES ('k', date'2026-03-01', named_struct('a', 1, 'b', 'x'))")
+    sql(
+        "MERGE INTO c.s.structs t USING (SELECT 'k' AS k, named_struct('B', 'y', 'A', 2) AS v) s"
+        " ON t.k = s.k AND t.d <= date'2026-03-31' WHEN MATCHED THEN UPDATE SET v = s.v"
+        " WHEN NOT MATCHED THEN INSERT (k, v) VALUES (s.k, s.v)"
+    )
+    assert sql("SELECT v.a, v.b FROM c.s.structs") == [{"a": 2, "b": "y"}]
+
+
+def test_a_table_that_only_grows_is_not_updated(sql: Any) -> None:
+    sql("CREATE TABLE c.s.grows (k string, d date, v string) TBLPROPERTIES ('delta.appendOnly' = 'true')")
+    sql("INSERT INTO c.s.grows VALUES ('a', date'2026-03-01', '1')")
+    with pytest.raises(Exception, match=r"(?i)append.?only"):
+        sql(f"MERGE INTO c.s.grows t USING (SELECT 'a' AS k, '9' AS v) s ON t.k = s.k AND {WITHIN}")
+    assert sql("SELECT v FROM c.s.grows") == [{"v": "1"}]

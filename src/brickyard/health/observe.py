@@ -77,15 +77,9 @@ def newest(sql: Sql, places: Places, wanted: Sequence[Source], now: datetime) ->
     return {row["source"]: row["newest"] for row in rows if row["newest"] is not None}
 
 
-def later(
-    sql: Sql, places: Places, wanted: Sequence[Source], newest: Mapping[str, datetime], now: datetime
-) -> dict[str, int]:
+def later(sql: Sql, places: Places, wanted: Sequence[Source], now: datetime) -> dict[str, int]:
     """Count, of every source with such rows, those later than the newest that bronze holds."""
-    each = [
-        f"SELECT {text(s.name)} AS source, found FROM ({bronze.later(s, places, newest[s.name], now)})"
-        for s in wanted
-        if s.name in newest
-    ]
+    each = [f"SELECT {text(s.name)} AS source, found FROM ({bronze.later(s, places, now)})" for s in wanted]
     rows = sql(" UNION ALL ".join(each)) if each else ()
     return {row["source"]: int(row["found"]) for row in rows if row["found"]}
 

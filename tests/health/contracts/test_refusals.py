@@ -158,6 +158,11 @@ def test_what_is_no_yaml_is_told_at_its_line() -> None:
     assert refused(NODES + "  - {name: x\n") == (Problem("expected ',' or '}', but got '<stream end>'", "a.yaml:13"),)
 
 
+def test_a_tab_is_told_as_by_every_reader_of_yaml() -> None:
+    problems = refused(NODES.replace("key: [", "key:\t["))
+    assert [problem.where.partition(":")[0] for problem in problems if problem.where] == ["a.yaml"]
+
+
 def test_a_key_column_that_the_table_does_not_have() -> None:
     faulty = NODES.replace("key: [account_id, node_type]", "key: [account_id, node_typ]")
     assert refused(faulty) == (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql.connect.session import SparkSession
 from tests.health.engine.stand import LANDING, Engine, land, some, text_of
 
 from brickyard.health import flow, synthetic
@@ -17,6 +19,7 @@ from brickyard.health.model import source as sources
 from brickyard.health.plan import bronze
 from brickyard.health.plan.text import Places
 from brickyard.local import LocalWorkspace
+from brickyard.local.kernel.spark import connect
 
 USAGE, DAYS = "billing.usage", 8
 GOLD = ("billing.fact_usage", "billing.fact_list_prices", "billing.fact_account_prices")
@@ -69,3 +72,38 @@ def _oldest_day_read(statements: list[str], at: datetime) -> timedelta:
     copies = [s for s in statements if s.startswith("INSERT INTO") and "`bronze`.`billing_usage`" in s]
     days = [date.fromisoformat(d) for s in copies for d in re.findall(r"`ingestion_date` >= date'([\d-]+)'", s)]
     return at.date() - min(days) if days else timedelta(0)
+
+
+def in_zone(client: Any, zone: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Any:
+    """A session as a cluster in that zone has it."""
+    monkeypatch.setenv("SPARK_REMOTE", "")
+    for module in ("delta", "delta.tables"):
+        monkeypatch.setitem(sys.modules, module, None)
+    spark = connect(client.config.host, client.config.token)
+    request.addfinalizer(lambda: SparkSession.stop(spark))  # the class's own: that of a task's session does nothing
+    spark.sql(f"SET TIME ZONE '{zone}'")
+    return lambda statement: spark.sql(statement).collect()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
+def test_a_day_is_no_later_than_itself_in_any_zone(
+    client: Any, zone: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """The last day that bronze holds is not new for ever on a cluster east of UTC."""
+    sql, name = Engine(client), f"zone_{zone.replace('/', '_').lower()}"
+    places, source = Places(f"{name}_health", name), sources.load(USAGE)
+    columns = ", ".join(f"`{column}` {kind}" for column, kind in source.columns.items())
+    for statement in (
+        *(f"CREATE CATALOG {name}", f"CREATE SCHEMA {name}.billing", f"CREATE TABLE {name}.{USAGE} ({columns})"),
+        f"INSERT INTO {name}.{USAGE} BY NAME SELECT * EXCEPT (_arrived_at) FROM {LANDING}.{USAGE}",
+    ):
+        sql(statement)
+    flow.run(Door(sql, places, FIRST + timedelta(days=30)), Choice(), some(*GOLD))
+    ask = in_zone(client, zone, monkeypatch, request)
+    for days in (30, 2):
+        asked = bronze.later(source, places, FIRST + timedelta(days=days))
+        assert [row["found"] for row in ask(asked)] == [0]
+    sql(
+        f"DELETE FROM {places.bronze(source.bronze)} WHERE ingestion_date = (SELECT max(ingestion_date) FROM {name}.{USAGE})"
+    )
+    assert ask(bronze.later(source, places, FIRST + timedelta(days=30)))[0]["found"] > 0

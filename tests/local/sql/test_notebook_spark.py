@@ -67,8 +67,9 @@ def test_rows_that_the_workspace_sent_are_a_dataframe_like_any_other(spark):
     assert [type(row.timestamp).__name__ for row in history.collect()] == ["datetime"] * 2
     assert spark.sql("DESCRIBE HISTORY t").collect()[0].timestamp == history.collect()[-1].timestamp
     nothing = spark.sql("DROP TABLE t")
-    assert nothing.collect() == []
-    assert nothing.count() == 0
+    assert (nothing.collect(), nothing.count()) == ([], 0)
+    none = spark.sql("SHOW TABLES")
+    assert (none.collect(), none.count(), none.columns) == ([], 0, ["database", "tableName", "isTemporary"])
 
 
 def test_save_as_table_follows_its_mode(spark, frame):

@@ -98,7 +98,7 @@ def _with_news(door: Door, seen: Seen, readable: list[Source], choice: Choice) -
     newest = {} if choice.full else observe.newest(door.sql, door.places, copied, door.at)
     since = {s.name: newest[s.name] - bronze.overlap(s) for s in copied if s.name in newest}
     held = {source.name for source in copied}
-    later = observe.later(door.sql, door.places, copied, newest, door.at)
+    later = observe.later(door.sql, door.places, [s for s in copied if s.name in newest], door.at)
     counts = {name: Fresh(found) for name, found in later.items()}
     for source in readable:
         if source.name in counts:

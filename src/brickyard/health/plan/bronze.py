@@ -185,14 +185,15 @@ def newest(source: Source, places: Places, now: datetime) -> str:
     )
 
 
-def later(source: Source, places: Places, newest: datetime, now: datetime) -> str:
-    """Count the rows of a source beyond the greatest watermark that bronze holds: bronze can have none of them."""
+def later(source: Source, places: Places, now: datetime) -> str:
+    """Count the rows of a source beyond the greatest watermark that bronze holds: bronze can have none of them.
+
+    The engine compares, in the type of bronze: a time would be cut on its way through a client, a day moved by its zone.
+    """
     column, leaf = quote(source.watermark or ""), source.leaf(source.watermark or "")
-    last = f"date'{newest:%Y-%m-%d}'" if leaf and leaf.type == "date" else text.moment(newest)
-    return (
-        f"SELECT count(*) AS found FROM {places.source(source.name)}"
-        f" WHERE {column} > {last} AND cast({column} as timestamp) <= {text.moment(now)}"
-    )
+    kind, past = leaf.type if leaf else "timestamp", f"cast({column} as timestamp) <= {text.moment(now)}"
+    last = f"SELECT max({column}) FROM {places.bronze(source.bronze)} WHERE {past}"
+    return f"SELECT count(*) AS found FROM {places.source(source.name)} WHERE cast({column} as {kind}) > ({last}) AND {past}"
 
 
 def fresh(shape: Shape, places: Places, window: Window) -> str:

@@ -24,6 +24,7 @@ from pyspark.errors.exceptions.connect import AnalysisException, ParseException
 from pyspark.sql.connect import dataframe as frames
 from pyspark.sql.connect import readwriter, session
 from pyspark.sql.connect.plan import SQL, LocalRelation, SubqueryAlias
+from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
 from brickyard.kernel.names import quote
@@ -159,14 +160,12 @@ class Session(session.SparkSession):
         """A notebook's session lives as long as the notebook."""
 
 
-_NO_COLUMNS = LocalRelation(None, StructType([]).json())
-
-
 class _Told(frames.DataFrame):
     """Rows that came with the workspace's answer: collecting them asks nobody; all else is done by the engine as ever."""
 
     def __init__(self, rows: pa.Table, spark: Session) -> None:
-        super().__init__(LocalRelation(rows) if rows.num_columns else _NO_COLUMNS, spark)
+        empty = LocalRelation(None, from_arrow_schema(rows.schema).json())  # without rows the engine asks for the types
+        super().__init__(LocalRelation(rows) if rows.num_rows else empty, spark)
         self._rows = rows
 
     def _to_table(self) -> tuple[pa.Table, StructType | None]:

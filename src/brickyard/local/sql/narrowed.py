@@ -26,6 +26,7 @@ from brickyard.local.sql.types import to_arrow
 from brickyard.local.sql.written import ROW, Written
 
 _MOST_DAYS = 100  # as literals in a condition
+_MET, _ACTS = "_row_that_met", "_acts_on_it"
 _MOST_SLICES = 1000  # of a table that is not copied
 
 
@@ -38,7 +39,7 @@ def merge(call: Call, target: Target, before: Snapshot, tree: exp.Merge, source:
     met = call.query(_meeting(target, tree, source))
     if _twice(tree, rows, met):
         return changefeed.merge_rows(call, target, tree, rows.drop_columns(ROW))
-    acting = met.filter(met["acts"])
+    acting = met.filter(met[_ACTS])
     new = _those(rows, met, meet=False)
     if not acting.num_rows:
         return _appended(call, before, ours, new)
@@ -51,7 +52,7 @@ def merge(call: Call, target: Target, before: Snapshot, tree: exp.Merge, source:
 
 def _those(rows: pa.Table, met: pa.Table, *, meet: bool) -> pa.Table:
     """The rows of the source that are, or are not, among those that met one of the target; those between are not copied."""
-    found = replaced.is_among(rows[ROW], met["row"].cast(rows[ROW].type))
+    found = replaced.is_among(rows[ROW], met[_MET].cast(rows[ROW].type))
     if meet:
         return rows.filter(found)
     places = call_function("indices_nonzero", [found]).to_pylist()
@@ -110,7 +111,7 @@ def _meeting(target: Target, tree: exp.Merge, source: Written) -> str:
     acting = " OR ".join(f"({condition.sql('databricks')})" if condition else "true" for condition in acts)
     places = ", ".join(f"{quote(ours)}.{quote(name)} AS {quote(name)}" for name in _bounding(tree))
     return (
-        f"SELECT {quote(theirs)}.{ROW} AS `row`, coalesce({acting or 'false'}, false) AS acts, {places} FROM {source.relation} AS {quote(theirs)}"
+        f"SELECT {quote(theirs)}.{ROW} AS {_MET}, coalesce({acting or 'false'}, false) AS {_ACTS}, {places} FROM {source.relation} AS {quote(theirs)}"
         f" JOIN delta.{quote(str(target.path))} AS {quote(ours)} ON {' AND '.join(map(_spelled, tree.args['on'].flatten()))}"
     )
 
@@ -133,8 +134,9 @@ def _twice(tree: exp.Merge, rows: pa.Table, met: pa.Table) -> bool:
     """Whether two rows of the source have one key, so that they may meet the same row."""
     theirs = tree.args["using"].alias_or_name.lower()
     equal = [part for part in tree.args["on"].flatten() if isinstance(part, (exp.NullSafeEQ, exp.EQ))]
-    keys = sorted({c.name for part in equal for c in part.find_all(exp.Column) if c.table.lower() == theirs})
-    if not keys:
+    wanted = {c.name.lower() for part in equal for c in part.find_all(exp.Column) if c.table.lower() == theirs}
+    keys = [name for name in rows.column_names if name.lower() in wanted]
+    if not keys or any(pa.types.is_nested(rows.schema.field(name).type) for name in keys):
         return True
     meeting = _those(rows.select([*keys, ROW]), met, meet=True).select(keys)
     return meeting.group_by(keys).aggregate([]).num_rows < meeting.num_rows
@@ -171,13 +173,16 @@ def _replaced(before: Snapshot, tree: exp.Merge, rows: pa.Table, acting: pa.Tabl
     """What becomes of the files whose rows the source updates; None where that is more than putting values in."""
     assigned, equal = replaced.assignments(tree), replaced.keys(tree)
     known = {name.lower(): name for name in rows.column_names}
-    if assigned is None or not equal or not all(value in known for value in assigned.values()):
+    if assigned is None or not equal:
         return None
-    if not all(_is_same(rows.schema.field(known[value]).type, name, before) for name, value in assigned.items()):
-        return None
+    pairs = [*assigned.items(), *((name.lower(), theirs.lower()) for name, theirs in equal.items())]
+    if not all(
+        value in known and _is_same(rows.schema.field(known[value]).type, name, before) for name, value in pairs
+    ):
+        return None  # a cast is the engine's to make, and so is finding what equals across types
     types = {field["name"].lower(): (field["name"], to_arrow(field["type"])) for field in before.fields}
     places = {number: at for at, number in enumerate(rows[ROW].to_pylist())}
-    source = rows.take(pa.array([places[number] for number in acting["row"].to_pylist()], pa.int64()))
+    source = rows.take(pa.array([places[number] for number in acting[_MET].to_pylist()], pa.int64()))
     values = {name.lower(): source[known[theirs.lower()]] for name, theirs in equal.items()}
     values |= {name.lower(): acting[name] for name in _bounding(tree)}
     marks = pa.table({types[name][0]: column.cast(types[name][1]) for name, column in values.items()})

@@ -17,6 +17,7 @@ from pyarrow.compute import SetLookupOptions, call_function
 from sqlglot import exp
 
 from brickyard.local.sql.delta.log import Action, Snapshot
+from brickyard.local.sql.delta.write import cast
 from brickyard.local.sql.types import to_arrow
 
 _MOST_BYTES = 256 * 2**20  # of files that are written again: they are held in memory, several times larger than on disk
@@ -75,12 +76,16 @@ def keys(tree: exp.Merge) -> dict[str, str] | None:
 
 def replaced(before: Snapshot, updates: Updates) -> Replaced | None:
     """Work out what updates make of the files that hold their rows; None where delta-rs had better do it."""
-    if before.partition_columns or any(file.get("deletionVector") for file in before.files):
+    only_grows = before.configuration.get("delta.appendOnly", "").lower() == "true"
+    if only_grows or before.partition_columns or any(file.get("deletionVector") for file in before.files):
         return None
     held = [(file, found) for file in before.files if (found := _found(before, file, updates.marks)).num_rows]
     if sum(file["size"] for file, _ in held) > _MOST_BYTES:
         return None
-    parts = [_rewritten(before, file, found, updates) for file, found in held]
+    try:
+        parts = [_rewritten(before, file, found, updates) for file, found in held]
+    except pa.ArrowInvalid:  # a value within a struct does not fit, which is for delta-rs to refuse
+        return None
     rows = pa.concat_tables(parts) if parts else _schema(before).empty_table()
     return Replaced(tuple(file for file, _ in held), rows, sum(found.num_rows for _, found in held))
 
@@ -142,7 +147,7 @@ def _rewritten(before: Snapshot, file: Action, found: pa.Table, updates: Updates
     new = updates.rows.take(found["mark"])
     for at, name in enumerate(whole.column_names):
         if name.lower() in updates.assigned:
-            changed = changed.set_column(at, name, new[updates.assigned[name.lower()]].cast(whole[name].type))
+            changed = changed.set_column(at, name, cast(new[updates.assigned[name.lower()]], whole[name].type))
     return pa.concat_tables([kept, changed])
 
 

@@ -111,7 +111,7 @@ def snapshot(path: Path, version: int | None = None) -> Snapshot:
     checkpoints = [found for found in _checkpoints(path) if found[0] <= wanted]
     if checkpoints:
         start, files = max(checkpoints)
-        for action in _checkpoint_actions(tuple((file, file.stat().st_mtime_ns) for file in files)):
+        for action in _checkpoint_actions(tuple((file, *_written(file)) for file in files)):
             state.apply(action)
     for number in range(start + 1, wanted + 1):
         for action in read_commit(path, number):
@@ -300,9 +300,14 @@ def _log_names(path: Path) -> list[str]:
 
 
 @lru_cache(_CHECKPOINTS)
-def _checkpoint_actions(files: tuple[tuple[Path, int], ...]) -> tuple[Action, ...]:
-    """What the files of a checkpoint say; who knows a file's time of writing as well gets what it says now."""
-    return tuple(action for file, _ in files for action in _read_checkpoint(file))
+def _checkpoint_actions(files: tuple[tuple[Path, int, int], ...]) -> tuple[Action, ...]:
+    """What the files of a checkpoint say; who knows when a file was written and its size gets what it says now."""
+    return tuple(action for file, _, _ in files for action in _read_checkpoint(file))
+
+
+def _written(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_mtime_ns, found.st_size
 
 
 def _read_checkpoint(file: Path) -> Iterator[Action]:
