@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql.connect.session import SparkSession
 from tests.health.engine.stand import LANDING, Engine, land, some, text_of
 
 from brickyard.health import flow, synthetic
@@ -19,7 +18,6 @@ from brickyard.health.model import source as sources
 from brickyard.health.plan import bronze
 from brickyard.health.plan.text import Places
 from brickyard.local import LocalWorkspace
-from brickyard.local.kernel.spark import connect
 
 USAGE, DAYS = "billing.usage", 8
 GOLD = ("billing.fact_usage", "billing.fact_list_prices", "billing.fact_account_prices")
@@ -76,6 +74,10 @@ def _oldest_day_read(statements: list[str], at: datetime) -> timedelta:
 
 def in_zone(client: Any, zone: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Any:
     """A session as a cluster in that zone has it."""
+    from pyspark.sql.connect.session import SparkSession
+
+    from brickyard.local.kernel.spark import connect
+
     monkeypatch.setenv("SPARK_REMOTE", "")
     for module in ("delta", "delta.tables"):
         monkeypatch.setitem(sys.modules, module, None)
