@@ -293,3 +293,13 @@ def test_a_table_that_only_grows_is_not_updated(sql: Any) -> None:
     with pytest.raises(Exception, match=r"(?i)append.?only"):
         sql(f"MERGE INTO c.s.grows t USING (SELECT 'a' AS k, '9' AS v) s ON t.k = s.k AND {WITHIN}")
     assert sql("SELECT v FROM c.s.grows") == [{"v": "1"}]
+
+
+def test_a_field_of_a_struct_is_not_taken_for_a_column_of_its_name(sql: Any) -> None:
+    held(sql, "fields", "string", "'a'")
+    source = "SELECT 'a' AS k, named_struct('v', '7') AS s, '9' AS v"
+    sql(
+        f"MERGE INTO c.s.fields t USING ({source}) s ON t.k = s.k AND t.d <= date'2026-03-31'"
+        " WHEN MATCHED THEN UPDATE SET v = s.s.v WHEN NOT MATCHED THEN INSERT (v) VALUES (s.v)"
+    )
+    assert sql("SELECT v FROM c.s.fields") == [{"v": "7"}]

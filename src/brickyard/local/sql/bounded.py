@@ -51,11 +51,18 @@ def _plain(tree: exp.Merge) -> bool:
 def _values(then: exp.Expression) -> list[exp.Expression]:
     if isinstance(then, exp.Insert):
         return list(then.expression.expressions) if then.expression else []
-    return [change.expression for change in then.expressions if isinstance(change, exp.EQ)]
+    return [
+        side for change in then.expressions if isinstance(change, exp.EQ) for side in (change.this, change.expression)
+    ]
 
 
 def _is_plain(part: exp.Expression) -> bool:
-    return all(isinstance(node, _PLAIN) or _is_day(node) for node in part.walk())
+    return all((isinstance(node, _PLAIN) and not _is_field(node)) or _is_day(node) for node in part.walk())
+
+
+def _is_field(node: exp.Expr) -> bool:
+    """Whether it names a field within a struct, which delta-rs would take for a column of that name."""
+    return isinstance(node, exp.Column) and bool(node.args.get("db"))
 
 
 def _is_day(node: exp.Expr) -> bool:
