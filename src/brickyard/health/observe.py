@@ -89,7 +89,8 @@ class Fresh:
     """What a copy would bring: rows that bronze does not hold, or differences from the last dated state.
 
     Of a source with rows later than all of bronze only those are counted: telling which others came late means to read
-    and hash the overlap whole, which the copy itself does in any case. `lost` rows were in the state of `dated` of a source that shows none at all now.
+    and hash the overlap whole, which the copy itself does in any case. `lost` rows were in the state of `dated` of a
+    source that shows none at all now.
     """
 
     found: int

@@ -80,14 +80,13 @@ def replaced(before: Snapshot, updates: Updates) -> Replaced | None:
     if only_grows or before.partition_columns or any(file.get("deletionVector") for file in before.files):
         return None
     held = [(file, found) for file in before.files if (found := _found(before, file, updates.marks)).num_rows]
-    if sum(file["size"] for file, _ in held) > _MOST_BYTES:
+    if not held or sum(file["size"] for file, _ in held) > _MOST_BYTES:
         return None
     try:
         parts = [_rewritten(before, file, found, updates) for file, found in held]
     except pa.ArrowInvalid:  # a value within a struct does not fit, which is for delta-rs to refuse
         return None
-    rows = pa.concat_tables(parts) if parts else _schema(before).empty_table()
-    return Replaced(tuple(file for file, _ in held), rows, sum(found.num_rows for _, found in held))
+    return Replaced(tuple(file for file, _ in held), pa.concat_tables(parts), sum(found.num_rows for _, found in held))
 
 
 def _found(before: Snapshot, file: Action, marks: pa.Table) -> pa.Table:
@@ -120,7 +119,7 @@ def _tuples(table: pa.Table) -> Sequence[tuple[Any, ...]]:
 
 
 def _is_outside(file: Action, name: str, values: pa.ChunkedArray) -> bool:
-    """Whether all values of a column of text lie beyond the bounds that the log has of it; dates are written as text."""
+    """Whether no value of a column of dates, which the log writes as text, lies within the bounds that it has of the file."""
     stats = json.loads(file.get("stats") or "{}")
     least, most = stats.get("minValues", {}).get(name), stats.get("maxValues", {}).get(name)
     if not pa.types.is_date(values.type) or least is None or most is None or values.null_count:
@@ -149,7 +148,3 @@ def _rewritten(before: Snapshot, file: Action, found: pa.Table, updates: Updates
         if name.lower() in updates.assigned:
             changed = changed.set_column(at, name, cast(new[updates.assigned[name.lower()]], whole[name].type))
     return pa.concat_tables([kept, changed])
-
-
-def _schema(before: Snapshot) -> pa.Schema:
-    return pa.schema([pa.field(field["name"], to_arrow(field["type"])) for field in before.fields])
