@@ -303,3 +303,38 @@ def test_a_field_of_a_struct_is_not_taken_for_a_column_of_its_name(sql: Any) -> 
         " WHEN MATCHED THEN UPDATE SET v = s.s.v WHEN NOT MATCHED THEN INSERT (v) VALUES (s.v)"
     )
     assert sql("SELECT v FROM c.s.fields") == [{"v": "7"}]
+
+
+LARGE = "SELECT id, date'2026-03-01' AS d, concat(md5(cast(id as string)), sha1(cast(id as string))) AS v FROM range({first}, {last})"
+
+
+@pytest.mark.parametrize("matched", ["", "WHEN MATCHED AND s.v > t.v THEN UPDATE SET v = s.v"])
+def test_a_large_source_that_changes_no_row_is_added_in_files_that_are_cheap_to_write_again(
+    sql: Any, matched: str
+) -> None:
+    table = f"c.s.grown_{len(matched)}"
+    sql(f"CREATE TABLE {table} (id bigint, d date, v string)")
+    sql(f"INSERT INTO {table} {LARGE.format(first=0, last=10)}")
+    counts = sql(
+        f"MERGE INTO {table} t USING ({LARGE.format(first=5, last=320_000)}) s"
+        f" ON t.id <=> s.id AND t.d >= date'2026-03-01' AND t.d <= date'2026-03-01' {matched}"
+        " WHEN NOT MATCHED THEN INSERT (id, d, v) VALUES (s.id, s.d, s.v)"
+    )
+    assert counts[0]["num_inserted_rows"] == 319_990
+    assert sql(f"SELECT count(*) AS n, count(DISTINCT id) AS ids, count(v) AS v FROM {table}") == [
+        {"n": 320_000, "ids": 320_000, "v": 320_000}
+    ]
+    detail = sql(f"DESCRIBE DETAIL {table}")[0]
+    assert int(detail["numFiles"]) > 3, "the engine would have written one or two"
+
+
+def test_a_large_source_that_changes_a_row_changes_it(sql: Any) -> None:
+    sql("CREATE TABLE c.s.changed (id bigint, d date, v string)")
+    sql("INSERT INTO c.s.changed VALUES (7, date'2026-03-01', ' '), (8, date'2026-04-01', ' ')")
+    counts = sql(
+        f"MERGE INTO c.s.changed t USING ({LARGE.format(first=0, last=320_000)}) s"
+        " ON t.id <=> s.id AND t.d <= date'2026-03-31' WHEN MATCHED AND s.v > t.v THEN UPDATE SET v = s.v"
+        " WHEN NOT MATCHED THEN INSERT (id, d, v) VALUES (s.id, s.d, s.v)"
+    )
+    assert sql("SELECT count(*) AS n, count_if(v = ' ') AS old FROM c.s.changed") == [{"n": 320_001, "old": 1}]
+    assert (counts[0]["num_inserted_rows"], counts[0]["num_updated_rows"]) == (319_999, 1)

@@ -307,7 +307,7 @@ def _write(session: SparkSession, sql: str, folder: Path) -> None:
     """Have the engine write rows; as `DataFrameWriter`, which notebooks in this very process may have made their own."""
     from pyspark.sql.connect.plan import WriteOperation
 
-    frame: Any = session.sql(sql)
+    frame = _frame(session, sql)
     writing = WriteOperation(frame._plan)
     writing.source, writing.path, writing.mode = "parquet", str(folder), "error"
     session.client.execute_command(writing.command(session.client), writing.observations)

@@ -12,7 +12,8 @@ from brickyard.local.sql.call import Call
 from brickyard.local.sql.delta.log import Snapshot
 from brickyard.local.sql.expand import single
 
-_LARGEST_SOURCE = 300_000  # rows; a larger one is better off in the engine, which need not hold it
+_LARGEST_SOURCE = 300_000  # rows that may update; more are better off in the engine, which need not hold them
+_LARGEST_APPENDED = 1_500_000  # rows, held in memory, where all that meet nothing are appended
 _PLAIN = (
     *(exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.And, exp.Or, exp.Not),
     *(exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.In, exp.Between, exp.Neg),
@@ -26,9 +27,7 @@ def bounded(call: Call, before: Snapshot) -> exp.Merge | None:
     if call.verb != "MERGE" or any(name in before.configuration for name in _PROTOCOL):
         return None
     tree = single(call.text, call.session.temp_views, trees=True).tree
-    if not isinstance(tree, exp.Merge) or all(
-        when.args.get("matched") is not True for when in tree.args["whens"].expressions
-    ):
+    if not isinstance(tree, exp.Merge):
         return None
     target = tree.this.alias_or_name.lower()
     prunes = any(bounds(part, target) for part in tree.args["on"].flatten())
@@ -76,5 +75,10 @@ _TIMES = (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPTZ, exp.DataTy
 
 
 def is_small(rows: int) -> bool:
-    """Whether a source of so many rows is merged here."""
+    """Whether a source of so many rows is merged here, whatever becomes of them."""
     return rows <= _LARGEST_SOURCE
+
+
+def is_appended(rows: int) -> bool:
+    """Whether a source of so many rows is merged here where it only adds to the target."""
+    return rows <= _LARGEST_APPENDED

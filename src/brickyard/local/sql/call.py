@@ -41,6 +41,7 @@ from brickyard.local.system.journal import Journal
 from brickyard.notebooks.model import Span
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Ask(Protocol):
@@ -180,26 +181,31 @@ class Call:
 
     def query(self, sql: str) -> pa.Table:
         """Run engine SQL and return its rows, or raise SqlError in Databricks' words."""
-        try:
-            with translated(self.text):
-                return self.shop.engine.query(self.key, sql, tag=self.tag)
-        except SqlError as error:
-            spelled = _without_alias(sql, error)
-            if spelled is None:
-                raise
-        return self.query(spelled)
+        return self._spelled(sql, lambda spelled: self.shop.engine.query(self.key, spelled, tag=self.tag))
+
+    def save(self, sql: str, folder: Path) -> None:
+        """Run engine SQL and leave its rows as Parquet files in a folder that is not there yet, or raise SqlError."""
+        self._spelled(sql, lambda spelled: self.shop.engine.save(self.key, spelled, folder, tag=self.tag))
 
     def checked(self, sql: str) -> str:
         """The SQL as another client of the session can run it; raises what running it would."""
+
+        def check(spelled: str) -> str:
+            self.shop.engine.check(self.key, spelled, tag=self.tag)
+            return spelled
+
+        return self._spelled(sql, check)
+
+    def _spelled(self, sql: str, run: Callable[[str], R]) -> R:
+        """Run SQL, once more without an alias where the engine stumbles over it."""
         try:
             with translated(self.text):
-                self.shop.engine.check(self.key, sql, tag=self.tag)
+                return run(sql)
         except SqlError as error:
             spelled = _without_alias(sql, error)
             if spelled is None:
                 raise
-            return self.checked(spelled)
-        return sql
+        return self._spelled(spelled, run)
 
     def render(self, part: Span | None = None) -> str:
         """Engine SQL for the statement or a part of it."""

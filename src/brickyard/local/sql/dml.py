@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,12 +17,16 @@ from brickyard.local.sql import bounded, changefeed, narrowed
 from brickyard.local.sql.call import Call, Target
 from brickyard.local.sql.delta import log, write
 from brickyard.local.sql.delta.log import Action, Change, Snapshot
+from brickyard.local.sql.delta.write import Staged
 from brickyard.local.sql.expand import tokens_of
 from brickyard.local.sql.model import Result, SqlError, unsupported
+from brickyard.local.sql.render import UTC
 from brickyard.local.sql.tables import sync
 from brickyard.local.sql.types import text_of
 from brickyard.local.sql.written import rendered, written
 from brickyard.notebooks.model import Span
+
+T = TypeVar("T")
 
 _PARTITION_VALUE = re.compile(
     r"(`[^`]+`|\w+)\s*=\s*(?:(?:DATE|TIMESTAMP)\s*(?=['\"]))?('[^']*'|\"[^\"]*\"|[\w.+-]+)", re.IGNORECASE
@@ -37,10 +42,41 @@ def insert(call: Call) -> Result:
     with call.shop.ledger.lock(target.path):
         before = target.snapshot()
         static = _static_partition(call, before)
-        rows = _source_rows(call, before, static)
-        check_constraints(call, before, rows)
-        _write_rows(call, target, before, static, rows)
-    return call.counts(num_affected_rows=rows.num_rows, num_inserted_rows=rows.num_rows)
+        with _source(call, before, static) as rows:
+            if isinstance(rows, pa.Table):
+                check_constraints(call, before, rows)
+                _write_rows(call, target, before, static, rows)
+            else:
+                write.append(target.path, call.author, _write_change(before, "Append", None), rows)
+    count = rows.num_rows if isinstance(rows, pa.Table) else rows.rows
+    return call.counts(num_affected_rows=count, num_inserted_rows=count)
+
+
+@contextmanager
+def _source(call: Call, before: Snapshot, static: dict[str, str | None]) -> Iterator[pa.Table | Staged]:
+    """The rows to write: of many, the files that the engine wrote, which need only be taken over."""
+    if not _is_left_to_the_engine(call, before):
+        yield _source_rows(call, before, static)
+        return
+    with write.staging(before.path) as folder:
+        query = _positional(call, before, static)
+        files = folder / "rows"
+        _in_words(lambda: call.save(query, files))
+        found = list(files.glob("*.parquet"))
+        if not found:
+            yield Staged((), 0)
+            return
+        adopted = write.adopt(before.path, files, before.fields)
+        yield adopted or pa.concat_tables(pq.read_table(file) for file in found)
+
+
+def _is_left_to_the_engine(call: Call, before: Snapshot) -> bool:
+    """Whether its files can be the table's: it only adds rows, and nothing is left to be done with them."""
+    adds = call.verb != "INSERT OVERWRITE" and call.slice("replace_where") is None and not before.partition_columns
+    guarded = any(name.startswith("delta.constraints.") for name in before.configuration)
+    words = {token.word for token in tokens_of(call.need("query", Span).slice(call.text))}
+    in_utc = call.key.time_zone in UTC
+    return adds and not guarded and in_utc and "FROM" in words and not call.shop.engine.whole_spark
 
 
 def _write_rows(call: Call, target: Target, before: Snapshot, static: dict[str, str | None], rows: pa.Table) -> None:
@@ -103,8 +139,12 @@ def _static_partition(call: Call, before: Snapshot) -> dict[str, str | None]:
 
 
 def _source_rows(call: Call, before: Snapshot, static: dict[str, str | None]) -> pa.Table:
+    return _in_words(lambda: call.query(_positional(call, before, static)))
+
+
+def _in_words(run: Callable[[], T]) -> T:
     try:
-        return call.query(_positional(call, before, static))
+        return run()
     except SqlError as error:
         if error.error_class != "ASSIGNMENT_ARITY_MISMATCH":
             raise
@@ -203,6 +243,10 @@ def _merge(call: Call, target: Target, before: Snapshot) -> Result:
             return _by_engine(call, target, _rendered(call))
         if tree is not None and bounded.is_small(source.rows):
             return narrowed.merge(call, target, before, tree, source)
+        if tree is not None and bounded.is_appended(source.rows):
+            done = narrowed.append(call, target, before, tree, source)
+            if done is not None:
+                return done
         return _by_engine(call, target, rendered(call, source))
 
 

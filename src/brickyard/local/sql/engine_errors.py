@@ -20,7 +20,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         "42703",
     ),
     (r"[Aa]mbiguous", "AMBIGUOUS_REFERENCE", "42704"),
-    (r"[Dd]ivide by zero", "DIVIDE_BY_ZERO", "22012"),
+    (r"[Dd]ivi(de|sion) by zero", "DIVIDE_BY_ZERO", "22012"),
     (r"Cannot cast|cast.*(invalid|overflow)|Error parsing", "CAST_INVALID_INPUT", "22018"),
     (r"too large to store in a Decimal", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "22003"),
     (r"[Oo]verflow", "ARITHMETIC_OVERFLOW", "22003"),

@@ -50,6 +50,20 @@ def merge(call: Call, target: Target, before: Snapshot, tree: exp.Merge, source:
     return changefeed.merge_rows(call, target, _within(tree, acting), both)
 
 
+def append(call: Call, target: Target, before: Snapshot, tree: exp.Merge, source: Written) -> Result | None:
+    """Merge a source of which no row changes one of the target; None where one does, or might.
+
+    The engine would write files as large as it can, which every later MERGE that changes one of their rows reads whole.
+    """
+    ours = _inserted(tree, before, source.schema)
+    if ours is None or not _is_simple(tree):
+        return None
+    met = call.query(_meeting(target, tree, source))
+    if call_function("any", [met[_ACTS]]).as_py():
+        return None
+    return _appended(call, before, ours, _those(source.table(), met, meet=False))
+
+
 def _those(rows: pa.Table, met: pa.Table, *, meet: bool) -> pa.Table:
     """The rows of the source that are, or are not, among those that met one of the target; those between are not copied."""
     found = replaced.is_among(rows[ROW], met[_MET].cast(rows[ROW].type))

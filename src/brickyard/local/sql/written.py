@@ -43,6 +43,11 @@ class Written:
         return sum(pq.read_metadata(file).num_rows for file in self.files)
 
     @property
+    def schema(self) -> pa.Schema:
+        """The columns, as they are read."""
+        return pq.read_schema(self.files[0])
+
+    @property
     def relation(self) -> str:
         """The rows, as engine SQL."""
         return f"parquet.{quote(str(self.folder))}"

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import DeltaTable, Schema, write_deltalake
+from deltalake import DeltaTable, Schema, convert_to_deltalake, write_deltalake
 from deltalake.exceptions import DeltaError
 
 from brickyard.local.sql.delta.bounds import honest
@@ -25,6 +25,7 @@ from brickyard.local.sql.types import to_arrow
 
 _STAGING = "_staging"
 _FILE_SIZE = 8 * 2**20  # bytes; tables here are small, and a MERGE rewrites the files of the rows that it changes
+_LARGEST_ADOPTED = 4 * _FILE_SIZE
 _APPEND_TRIES = 10
 
 
@@ -112,7 +113,7 @@ def stage(path: Path, table: pa.Table, fields: Sequence[Any], partition_columns:
     if rows.num_rows == 0:
         return Staged((), 0)
     physical = {field["name"]: physical_name(field) for field in fields}
-    with _staging(path) as folder:
+    with staging(path) as folder:
         try:
             write_deltalake(
                 folder,
@@ -122,9 +123,32 @@ def stage(path: Path, table: pa.Table, fields: Sequence[Any], partition_columns:
             )
         except DeltaError as error:
             raise SqlError("DELTA_WRITE_FAILED", str(error), "58030") from error
-        adds = [action["add"] for action in read_commit(folder, 0) if "add" in action]
-        moved = tuple(_move(folder, path, add) for add in adds)
+        moved = tuple(_move(folder, path, add) for add in _added(folder))
     return Staged(moved, rows.num_rows)
+
+
+def adopt(path: Path, folder: Path, fields: Sequence[Any]) -> Staged | None:
+    """Move files that the engine wrote into the table's folder; None where they are not just as the table would have them.
+
+    Neither few rows in many files, nor files so large that a MERGE had better not write them again.
+    """
+    sizes = [file.stat().st_size for file in folder.glob("*.parquet")]
+    if sum(sizes) < _FILE_SIZE or max(sizes) > _LARGEST_ADOPTED or not all(field["nullable"] for field in fields):
+        return None
+    try:
+        convert_to_deltalake(folder)
+    except DeltaError:  # they differ among themselves
+        return None
+    written = next(action["metaData"] for action in read_commit(folder, 0) if "metaData" in action)
+    given = [(field["name"], to_arrow(field["type"])) for field in json.loads(written["schemaString"])["fields"]]
+    if given != [(physical_name(field), to_arrow(field["type"])) for field in fields]:
+        return None
+    moved = tuple(_move(folder, path, add) for add in _added(folder))
+    return Staged(moved, sum(json.loads(add["stats"])["numRecords"] for add in moved))
+
+
+def _added(folder: Path) -> list[Action]:
+    return [action["add"] for action in read_commit(folder, 0) if "add" in action]
 
 
 def _move(folder: Path, path: Path, add: Action) -> Action:
@@ -139,7 +163,8 @@ def _present(action: Action) -> Action:
 
 
 @contextmanager
-def _staging(path: Path) -> Iterator[Path]:
+def staging(path: Path) -> Iterator[Path]:
+    """Lend a folder beside a table's files, from which they can be moved; what is left in it goes."""
     folder = path / _STAGING / uuid.uuid4().hex
     folder.mkdir(parents=True)
     try:
@@ -155,7 +180,7 @@ def layout_actions(path: Path, layout: Layout, table_id: str | None = None) -> t
     """
     if any(_holds_void(field["type"]) for field in layout.fields):
         raise unsupported("A column of type VOID", "give NULL a type, as in CAST(NULL AS STRING)")
-    with _staging(path) as folder:
+    with staging(path) as folder:
         try:
             DeltaTable.create(
                 folder / "t",
@@ -206,10 +231,10 @@ def _stage_optional(path: Path, rows: pa.Table | None, fields: Sequence[Any], la
     return Staged((), 0) if rows is None else stage(path, rows, fields, layout.partition_columns)
 
 
-def append(path: Path, author: Author, change: Change, rows: pa.Table) -> int:
+def append(path: Path, author: Author, change: Change, rows: pa.Table | Staged) -> int:
     """Add rows; another writer's commit in between is no conflict unless it changed the schema."""
     before = snapshot(path)
-    staged = stage(path, rows, before.fields, before.partition_columns)
+    staged = rows if isinstance(rows, Staged) else stage(path, rows, before.fields, before.partition_columns)
     version = before.version + 1
     for _ in range(_APPEND_TRIES):
         try:
