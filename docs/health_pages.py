@@ -223,7 +223,7 @@ def reconciliation(one: GoldTable) -> str:
         return "None: the table is computed from all of bronze that concerns it, not merged row by row."
     sums = [f"the sum of `{name}`" for name in one.contract.reconcile.sums]
     by = f"by day of `{one.contract.prune}`" if one.contract.prune else "over the whole table"
-    return f"After each merge bronze and gold are compared {by}: {', '.join(['rows', 'keys', *sums])}."
+    return f"After each merge bronze and gold are compared {by}: {', '.join(['rows', 'the set of keys', *sums])}."
 
 
 def left_out(one: GoldTable) -> str:

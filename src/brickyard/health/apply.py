@@ -260,7 +260,7 @@ def _compared(work: Work, table: GoldTable, batch: Batch) -> list[tying.Row]:
     first, days = work.merged.get(table.table, (None, None))
     if batch.first != first:
         days = Extent.of(work.sql(statements.extent(table, work.places, batch))[0]).days
-    if not batch.first:
+    held = work.sql(tying.remembered(table, work.places, days)) if batch.first else []
+    if not batch.first or not tying.is_measured(table, held, days):
         return tying.measures(table, work.sql(tying.whole(table, work.places, batch.last, days)))
-    held = work.sql(tying.remembered(table, work.places, days))
     return tying.carried(held, tying.measures(table, work.sql(tying.since(table, work.places, batch, days))))

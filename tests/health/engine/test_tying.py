@@ -76,3 +76,16 @@ def test_a_row_that_gold_lost_is_found_although_the_batch_does_not_hold_it(clien
     with pytest.raises(WorkspaceRefused, match="does not tie out") as refused:
         stand.refresh()
     assert refused.value.error_code == "health-untied"
+
+
+def test_days_that_were_measured_otherwise_are_measured_again_as_a_whole(client: Any) -> None:
+    stand = Stand(Engine(client), "t_other", some(*FEW)).make()
+    stand.deliver(["hash(_row_hash) % 3 = 0"])
+    stand.refresh()
+    stand.sql(f"UPDATE {stand.places.ops('reconciliation')} SET measure = 'keys' WHERE measure = 'key set'")
+    stand.deliver(["hash(_row_hash) % 3 = 1"])
+    stand.refresh()
+    stand.deliver(["hash(_row_hash) % 3 NOT IN (0, 1)"])
+    stand.refresh()
+    known = everything(stand, USAGE)
+    assert {what: held for what, held in remembered(stand, USAGE).items() if what[1] != "keys"} == known

@@ -92,9 +92,14 @@ def fingerprint(columns: Iterable[tuple[str, str]], extras: Iterable[tuple[str, 
 
     *extras* are columns that came later: they count only where they hold something, so that older rows keep their hash.
     """
+    return f"md5({texts(columns, extras)})"
+
+
+def texts(columns: Iterable[tuple[str, str]], extras: Iterable[tuple[str, str]] = ()) -> str:
+    """Join the canonical texts of values (SQL, type), NULL marked."""
     parts = [f"coalesce({canonical(sql, kind)}, {ABSENT})" for sql, kind in columns]
     parts += [f"{text(sql.strip('`') + '=')} || {canonical(sql, kind)}" for sql, kind in extras]
-    return f"md5(concat_ws({UNIT}, {', '.join(parts)}))"
+    return f"concat_ws({UNIT}, {', '.join(parts)})"
 
 
 def ordered(sql: str, type_text: str) -> str:

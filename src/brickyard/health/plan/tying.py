@@ -15,6 +15,7 @@ from brickyard.health.plan.text import Places, names, quote
 Row = Mapping[str, Any]  # day, measure, bronze, gold
 
 _EXACT = Context(prec=60)  # a sum has 38 digits at the most
+_STANDS, _STOOD = "_stands", "_stood"
 
 
 def whole(table: GoldTable, places: Places, last: int, days: Sequence[date] | None) -> str:
@@ -28,8 +29,8 @@ def whole(table: GoldTable, places: Places, last: int, days: Sequence[date] | No
 def since(table: GoldTable, places: Places, batch: Batch, days: Sequence[date] | None) -> str:
     """Compare what a batch adds to bronze with all that gold holds of the days that it touches.
 
-    `bronze` is a change: measured over the keys of the batch only, as they stand now less as they stood before it. With
-    what was last remembered of a day (`carried`) it gives what bronze holds, without reading every key again.
+    `bronze` is a change: measured over the keys of the batch only, as they stand now less as they stood before it.
+    With what was last remembered of a day (`carried`) it gives what bronze holds, without reading every key again.
     """
     where = statements.bounds(table, days, "") or "true"
     key = table.contract.key
@@ -38,15 +39,18 @@ def since(table: GoldTable, places: Places, batch: Batch, days: Sequence[date] |
         f"SELECT r.* FROM ({_good(table, places, Batch(0, batch.last), where)}) r"
         f" LEFT SEMI JOIN ({fresh}) k ON {text.same(key, 'r', 'k')}"
     )
-    older = f"{quote('_batch')} <= {batch.first}"
-    newest = f"row_number() OVER (PARTITION BY {names(key)} ORDER BY {quote('_version')} DESC) = 1 AS _stands"
-    before = (
-        f"{older} AND row_number() OVER (PARTITION BY {names(key)}, {older} ORDER BY {quote('_version')} DESC) = 1"
-        " AS _stood"
+    older = f"CASE WHEN {quote('_batch')} <= {batch.first} THEN {quote('_version')} END"
+    kept = [f"max_by({_day(table)}, {quote('_version')}) AS day"]
+    for name in table.contract.reconcile.sums:
+        kept += [f"max_by({quote(name)}, {quote('_version')}) AS {quote(_STANDS + name)}"]
+        kept += [f"max_by({quote(name)}, {older}) AS {quote(_STOOD + name)}"]
+    moved = (
+        f"SELECT {names(key)}, max({quote('_version')}) AS {_STANDS}, max({older}) AS {_STOOD}, {', '.join(kept)}"
+        f" FROM ({held}) GROUP BY {names(key)}"
     )
-    moved = f"SELECT * FROM (SELECT *, {newest}, {before} FROM ({held})) WHERE _stands <> _stood"
-    bronze = f"SELECT {_day(table)} AS day, {_measured(table, _signed)} FROM ({moved}) GROUP BY 1"
-    return _compared(table, bronze, _gold(table, places, where))
+    measured = f"{_measured(table, _STANDS)}, {_measured(table, _STOOD)}"
+    bronze = f"SELECT day, {measured} FROM ({moved}) WHERE NOT ({_STANDS} <=> {_STOOD}) GROUP BY 1"
+    return _compared(table, bronze, _gold(table, places, where), changes=True)
 
 
 def remembered(table: GoldTable, places: Places, days: Sequence[date] | None) -> str:
@@ -84,44 +88,59 @@ def _day(table: GoldTable) -> str:
     return f"cast({quote(table.contract.prune)} as date)" if table.contract.prune else "cast(NULL as date)"
 
 
-def _plain(sql: str) -> str:
-    return sql
+def _measured(table: GoldTable, of: str = "") -> str:
+    """Count and add up rows, or of keys those versions that stand now, or that stood before a batch, as *of* says."""
+    counted = f"CASE WHEN {of} IS NOT NULL THEN {{}} END" if of else "{}"
+    sums = [f"sum({quote(of + c)}) AS {quote(f'{of}sum_{c}')}" for c in table.contract.reconcile.sums]
+    found = f"count({counted.format(1)}) AS {of}found"
+    keys = f"cast(sum({counted.format(_folded(table))}) as string) AS {of}keys"
+    return ", ".join([found, keys, *sums])
 
 
-def _signed(sql: str) -> str:
-    return f"CASE WHEN _stands THEN {sql} ELSE -({sql}) END"
-
-
-def _measured(table: GoldTable, sign: Any = _plain) -> str:
-    key = text.fingerprint([(quote(name), _type(table, name)) for name in table.contract.key])
-    folded = f"cast(conv(substr({key}, 1, 12), 16, 10) as decimal(20,0))"
-    sums = [f"sum({sign(quote(c))}) AS {quote('sum_' + c)}" for c in table.contract.reconcile.sums]
-    found = f"sum({sign('1')}) AS found"
-    return ", ".join([found, f"cast(sum({sign(folded)}) as string) AS keys", *sums])
+def _folded(table: GoldTable) -> str:
+    """A number of 64 bits for a key: the sum over keys is that of the set, in whatever order they come."""
+    texts = text.texts([(quote(name), _type(table, name)) for name in table.contract.key])
+    return f"cast(xxhash64({texts}) as decimal(20,0))"
 
 
 def measures(table: GoldTable, rows: Iterable[Mapping[str, Any]]) -> list[Row]:
     """Return what `whole` and `since` found as one row for each day and measure, figures as text."""
     return [
-        {"day": row["day"], "measure": label, "bronze": row[f"b_{name}"], "gold": row[f"g_{name}"]}
+        {"day": row["day"], "measure": label, "bronze": _gained(row, name), "gold": row[f"g_{name}"]}
         for row in rows
         for label, name in _pairs(table)
     ]
 
 
+def _gained(row: Mapping[str, Any], name: str) -> str | None:
+    now, before = row[f"b_{name}"], row.get(f"w_{name}")
+    return now if before is None else format(_EXACT.subtract(Decimal(now or 0), Decimal(before)), "f")
+
+
+def is_measured(table: GoldTable, held: Iterable[Row], days: Sequence[date] | None) -> bool:
+    """Whether all that is remembered of these days was measured as we do, so that changes can be added to it."""
+    measured: dict[date | None, set[str]] = {}
+    for row in held:
+        measured.setdefault(row["day"], set()).add(row["measure"])
+    wanted = {label for label, _ in _pairs(table)}
+    return all(known >= wanted for day, known in measured.items() if days is None or day in days)
+
+
 def _pairs(table: GoldTable) -> list[tuple[str, str]]:
     """Each measure as it is told, and its column."""
-    return [("rows", "found"), ("keys", "keys"), *((f"sum({c})", f"sum_{c}") for c in table.contract.reconcile.sums)]
+    return [("rows", "found"), ("key set", "keys"), *((f"sum({c})", f"sum_{c}") for c in table.contract.reconcile.sums)]
 
 
-def _compared(table: GoldTable, bronze: str, gold: str) -> str:
-    shown = ", ".join(
-        f"cast({side}.{quote(name)} as string) AS {quote(f'{side}_{name}')}"
-        for _, name in _pairs(table)
-        for side in ("b", "g")
-    )
+def _compared(table: GoldTable, bronze: str, gold: str, *, changes: bool = False) -> str:
+    now = _STANDS if changes else ""
+    shown = []
+    for _, name in _pairs(table):
+        sides = [("b", now + name), ("g", name)]
+        shown += [f"cast({side}.{quote(column)} as string) AS {quote(f'{side}_{name}')}" for side, column in sides]
+        shown += [f"cast(b.{quote(_STOOD + name)} as string) AS {quote(f'w_{name}')}"] if changes else []
     return (
-        f"SELECT coalesce(b.day, g.day) AS day, {shown} FROM ({bronze}) b FULL OUTER JOIN ({gold}) g ON b.day <=> g.day"
+        f"SELECT coalesce(b.day, g.day) AS day, {', '.join(shown)}"
+        f" FROM ({bronze}) b FULL OUTER JOIN ({gold}) g ON b.day <=> g.day"
     )
 
 
