@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from brickyard.kernel.errors import WorkspaceRefused
 from brickyard.local import LocalWorkspace
 from brickyard.workspace import run_sql
 
@@ -338,3 +339,70 @@ def test_a_large_source_that_changes_a_row_changes_it(sql: Any) -> None:
     )
     assert sql("SELECT count(*) AS n, count_if(v = ' ') AS old FROM c.s.changed") == [{"n": 320_001, "old": 1}]
     assert (counts[0]["num_inserted_rows"], counts[0]["num_updated_rows"]) == (319_999, 1)
+
+
+ADDS = "MERGE INTO c.s.{table} t USING ({source}) s ON t.id <=> s.id AND t.d >= date'2026-03-01' AND t.d <= date'2026-03-31'"
+THREE = "SELECT id, date'2026-03-01' AS d, cast(id as string) AS v FROM range(1, 4)"
+MANY = THREE.replace("range(1, 4)", "range(1, 310000)")
+
+
+@pytest.mark.parametrize("source", [THREE, MANY], ids=["few", "many"])
+@pytest.mark.parametrize(
+    "matched", ["", " WHEN MATCHED AND s.v > t.v THEN UPDATE SET v = s.v"], ids=["adds", "updates"]
+)
+@pytest.mark.parametrize(
+    ("v", "insert", "refused"),
+    [
+        ("v string DEFAULT 'some'", "(id, d) VALUES (s.id, s.d)", None),
+        ("v string NOT NULL", "(id, d, v) VALUES (s.id, s.d, s.v)", None),
+        ("v string, CHECK", "(id, d, v) VALUES (s.id, s.d, s.v)", "CHECK|CONSTRAINT"),
+        ("v string", "(id, nosuch) VALUES (s.id, s.v)", "UNRESOLVED_COLUMN"),
+        ("v string", "(id, id) VALUES (s.id, s.id)", "(?i)multiple assign|duplicate|ambiguous|SQL_EXECUTION"),
+        ("v string", "(id, v) VALUES (s.id)", r"\[[A-Z_.]+\]"),
+    ],
+)
+def test_what_a_table_makes_of_new_rows_is_the_same_with_bounds(
+    sql: Any, source: str, matched: str, v: str, insert: str, refused: str | None
+) -> None:
+    sql("DROP TABLE IF EXISTS c.s.made")
+    features = " TBLPROPERTIES ('delta.feature.allowColumnDefaults' = 'supported')" if "DEFAULT" in v else ""
+    sql(f"CREATE TABLE c.s.made (id bigint, d date, {v.removesuffix(', CHECK')}){features}")
+    if "CHECK" in v:
+        sql("ALTER TABLE c.s.made ADD CONSTRAINT low CHECK (id < 3)")
+    merge = f"{ADDS.format(table='made', source=source)}{matched} WHEN NOT MATCHED THEN INSERT {insert}"
+    if refused:
+        with pytest.raises(WorkspaceRefused, match=refused):
+            sql(merge)
+        assert sql("SELECT count(*) AS n FROM c.s.made") == [{"n": 0}]
+    else:
+        sql(merge)
+        found = sql("SELECT id, v FROM c.s.made WHERE id < 4 ORDER BY id")
+        assert [row["v"] for row in found] == (["some"] * 3 if features else ["1", "2", "3"])
+
+
+@pytest.mark.parametrize("source", [THREE, MANY], ids=["few", "many"])
+@pytest.mark.parametrize(
+    ("insert", "on"),
+    [
+        ("(id, d, v) VALUES (id, s.d, s.v)", "t.id <=> s.id"),
+        ("(ID, D, V) VALUES (S.ID, S.D, S.V)", "T.ID = S.Id"),
+        ("*", "t.id <=> s.id"),
+    ],
+)
+def test_names_of_other_spelling_add_rows_as_without_bounds(sql: Any, source: str, insert: str, on: str) -> None:
+    sql("DROP TABLE IF EXISTS c.s.spelled")
+    sql("CREATE TABLE c.s.spelled (id bigint, d date, v string)")
+    merge = ADDS.format(table="spelled", source=source).replace("t.id <=> s.id", on)
+    sql(f"{merge} WHEN NOT MATCHED THEN INSERT {insert}")
+    assert [row["v"] for row in sql("SELECT v FROM c.s.spelled WHERE id < 4 ORDER BY id")] == ["1", "2", "3"]
+
+
+def test_rows_of_which_several_meet_several_are_added_once(sql: Any) -> None:
+    held(sql, "pairs", "string", "'a'", "'a'", "'b'")
+    source = "SELECT * FROM VALUES ('a', '1'), ('a', '2'), ('c', '3') AS s(k, v)"
+    counts = sql(
+        f"MERGE INTO c.s.pairs t USING ({source}) s ON t.k <=> s.k AND t.d <= date'2026-03-31'"
+        " WHEN NOT MATCHED THEN INSERT (k, v) VALUES (s.k, s.v)"
+    )
+    assert counts[0]["num_inserted_rows"] == 1
+    assert [row["k"] for row in sql("SELECT k FROM c.s.pairs ORDER BY k")] == ["a", "a", "b", "c"]

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from databricks.sdk import WorkspaceClient
+from deltalake import write_deltalake
 
 from brickyard.local import LocalWorkspace
+from brickyard.local.sql.delta import write
 from brickyard.workspace import run_sql
 
 ROWS = 300_000
@@ -150,3 +158,51 @@ def test_values_that_only_nearly_fit_are_made_to(sql: Any) -> None:
     assert sql("SELECT s.b, max(s.a) AS a, count(*) AS n, count(m['k']) AS m FROM c.s.nearly GROUP BY 1") == [
         {"b": "y", "a": ROWS - 1, "n": ROWS, "m": 0}
     ]
+
+
+def test_nested_values_of_wider_types_are_not_taken_over(sql: Any, client: WorkspaceClient, folder: Path) -> None:
+    sql("CREATE VOLUME c.s.files")
+    drawn = random.Random(7)
+    many = pa.table(
+        {
+            "s": pa.array([{"u": number} for number in range(ROWS)], pa.struct([("u", pa.uint64())])),
+            "v": [drawn.randbytes(36).hex() for _ in range(ROWS)],
+        }
+    )
+    with io.BytesIO() as data:
+        pq.write_table(many, data)
+        client.files.upload("/Volumes/c/s/files/wide.parquet", io.BytesIO(data.getvalue()), overwrite=True)
+    sql("CREATE TABLE c.s.wide (s struct<u:bigint>, v string)")
+    sql("INSERT INTO c.s.wide SELECT s, v FROM parquet.`/Volumes/c/s/files/wide.parquet`")
+    assert sql("SELECT max(s.u) AS u, count(*) AS n FROM c.s.wide") == [{"u": ROWS - 1, "n": ROWS}]
+    for file in files(sql, folder, "wide"):
+        assert pq.read_schema(file).field("s").type.field("u").type == pa.int64()
+
+
+def test_a_table_that_changed_while_the_engine_wrote_is_not_added_to(
+    sql: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql("CREATE TABLE c.s.raced (id bigint, v string)")
+    place = sql("DESCRIBE DETAIL c.s.raced")[0]["location"].removeprefix("file:")
+    adopt = write.adopt
+
+    def late(*arguments: Any) -> Any:
+        other = pa.table({"v": pa.array([1], pa.int32())})
+        write_deltalake(place, other, mode="overwrite", schema_mode="overwrite")
+        return adopt(*arguments)
+
+    monkeypatch.setattr(write, "adopt", late)
+    with pytest.raises(Exception, match=r"(?i)concurrent|conflict"):
+        sql("INSERT INTO c.s.raced SELECT id, v FROM c.s.few")
+    assert sql("SELECT * FROM c.s.raced") == [{"v": 1}]
+
+
+def test_what_a_killed_process_left_goes_after_a_day(sql: Any, folder: Path) -> None:
+    sql("CREATE TABLE c.s.left (id bigint)")
+    place = Path(sql("DESCRIBE DETAIL c.s.left")[0]["location"].removeprefix("file:")) / "_staging"
+    for name, age in (("old", 25), ("young", 1)):
+        (place / name / "rows").mkdir(parents=True)
+        (place / name / "rows" / "x.parquet").write_bytes(b"x")
+        os.utime(place / name, (time.time() - age * 3600,) * 2)
+    sql("INSERT INTO c.s.left SELECT id FROM range(3)")
+    assert [path.name for path in place.iterdir()] == ["young"]

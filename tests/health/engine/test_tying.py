@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.health.engine.stand import Engine, Killed, Stand, land, some, with_death
+from tests.health.engine.stand import AT, Engine, Killed, Stand, land, some, with_death
 from tests.health.engine.test_batches import daily, shuffled
 
 from brickyard.health import synthetic
+from brickyard.health.flow.telling import newest_comparisons
+from brickyard.health.flow.terms import Door
 from brickyard.health.plan import tying
+from brickyard.health.plan.text import quote
 from brickyard.kernel.errors import WorkspaceRefused
 from brickyard.local import LocalWorkspace
 
@@ -82,10 +85,33 @@ def test_days_that_were_measured_otherwise_are_measured_again_as_a_whole(client:
     stand = Stand(Engine(client), "t_other", some(*FEW)).make()
     stand.deliver(["hash(_row_hash) % 3 = 0"])
     stand.refresh()
-    stand.sql(f"UPDATE {stand.places.ops('reconciliation')} SET measure = 'keys' WHERE measure = 'key set'")
+    comparisons = stand.places.ops("reconciliation")
+    stand.sql(f"UPDATE {comparisons} SET measure = 'keys', ok = false WHERE measure = 'key set'")
     stand.deliver(["hash(_row_hash) % 3 = 1"])
     stand.refresh()
     stand.deliver(["hash(_row_hash) % 3 NOT IN (0, 1)"])
     stand.refresh()
     known = everything(stand, USAGE)
     assert {what: held for what, held in remembered(stand, USAGE).items() if what[1] != "keys"} == known
+    newest = stand.sql(f"{newest_comparisons(Door(stand.sql, stand.places, AT))} AND table_name = '{USAGE}'")
+    assert {(row["day"], row["measure"]) for row in newest} == known.keys()
+    assert all(row["ok"] for row in newest)
+
+
+def test_a_correction_that_moves_a_row_to_another_day_ties_out(client: Any) -> None:
+    stand = Stand(Engine(client), "t_moved", some(*FEW)).make()
+    stand.deliver(["hash(_row_hash) % 3 = 0"])
+    stand.refresh()
+    source = stand.gold[USAGE].source
+    assert source is not None
+    bronze, leaves = stand.places.bronze(source.bronze), [leaf.column for leaf in source.leaves]
+    moved = {"usage_date": "date_add(usage_date, -1)", "usage_end_time": "usage_end_time + INTERVAL 1 HOUR"}
+    stand.deliver(["hash(_row_hash) % 3 = 1"])
+    one = f"SELECT record_id FROM {bronze} WHERE _batch = 1 ORDER BY usage_date DESC, record_id LIMIT 1"
+    stand.sql(
+        f"INSERT INTO {bronze} ({', '.join(map(quote, leaves))}, _row_hash, _batch, _copied_at)"
+        f" SELECT {', '.join(moved.get(leaf, quote(leaf)) for leaf in leaves)}, concat('moved', _row_hash),"
+        f" cast({stand.run} as bigint), _copied_at FROM {bronze} WHERE _batch = 1 AND record_id = ({one})"
+    )
+    stand.refresh()
+    assert remembered(stand, USAGE) == everything(stand, USAGE)

@@ -33,6 +33,15 @@ def test_stored_timestamps_are_shown_in_the_time_zone_of_the_session(sql):
     ]
 
 
+@pytest.mark.parametrize("zone", ["GMT", "Etc/UTC", "Europe/Berlin"])
+def test_many_rows_keep_their_times_whatever_the_time_zone_of_the_session(sql, zone):
+    sql.run_all("CREATE TABLE t (at timestamp, v string)", f"SET TIME ZONE '{zone}'")
+    long = "concat(md5(cast(id as string)), sha1(cast(id as string)))"
+    sql.run(f"INSERT INTO t SELECT timestamp'2026-03-29 00:30:00Z', {long} FROM range(300000)")
+    sql.run("SET TIME ZONE 'UTC'")
+    assert sql.rows("SELECT CAST(at AS STRING), count(*) FROM t GROUP BY 1") == [["2026-03-29 00:30:00", 300_000]]
+
+
 def test_names_of_two_parts_belong_to_the_current_catalog(sql):
     schema = sql.session.schema
     sql.run_all(f"CREATE SCHEMA main.{schema}", f"CREATE TABLE main.{schema}.only AS SELECT 1 AS a")

@@ -195,8 +195,8 @@ def _ties(door: Door) -> dict[str, tuple[int, int]]:
 
 
 def newest_comparisons(door: Door) -> str:
-    """Return SQL of the newest comparison of each table, day and measure."""
-    ranked = "row_number() OVER (PARTITION BY table_name, day, measure ORDER BY run DESC, at DESC) AS _rank"
+    """Return SQL of the newest comparison of each table and day, all its measures: a day is compared as a whole."""
+    ranked = "rank() OVER (PARTITION BY table_name, day ORDER BY run DESC, at DESC) AS _rank"
     return f"SELECT * FROM (SELECT *, {ranked} FROM {door.places.ops('reconciliation')}) WHERE _rank = 1"
 
 

@@ -40,17 +40,30 @@ def since(table: GoldTable, places: Places, batch: Batch, days: Sequence[date] |
         f" LEFT SEMI JOIN ({fresh}) k ON {text.same(key, 'r', 'k')}"
     )
     older = f"CASE WHEN {quote('_batch')} <= {batch.first} THEN {quote('_version')} END"
-    kept = [f"max_by({_day(table)}, {quote('_version')}) AS day"]
-    for name in table.contract.reconcile.sums:
-        kept += [f"max_by({quote(name)}, {quote('_version')}) AS {quote(_STANDS + name)}"]
-        kept += [f"max_by({quote(name)}, {older}) AS {quote(_STOOD + name)}"]
-    moved = (
-        f"SELECT {names(key)}, max({quote('_version')}) AS {_STANDS}, max({older}) AS {_STOOD}, {', '.join(kept)}"
-        f" FROM ({held}) GROUP BY {names(key)}"
-    )
-    measured = f"{_measured(table, _STANDS)}, {_measured(table, _STOOD)}"
-    bronze = f"SELECT day, {measured} FROM ({moved}) WHERE NOT ({_STANDS} <=> {_STOOD}) GROUP BY 1"
+    kept = []
+    for version, order in ((_STANDS, quote("_version")), (_STOOD, older)):
+        kept += [f"max({order}) AS {version}", f"max_by({_day(table)}, {order}) AS {_of(version, 'day')}"]
+        kept += [f"max_by({quote(c)}, {order}) AS {quote(_of(version, c))}" for c in table.contract.reconcile.sums]
+    moved = f"SELECT {names(key)}, {', '.join(kept)} FROM ({held}) GROUP BY {names(key)}"
+    bronze = _by_day_of_each(table, f"SELECT * FROM ({moved}) WHERE NOT ({_STANDS} <=> {_STOOD})")
     return _compared(table, bronze, _gold(table, places, where), changes=True)
+
+
+def _by_day_of_each(table: GoldTable, moved: str) -> str:
+    """Measure both versions of the keys that changed, each on its own day: a correction may have moved a row."""
+    days = f"{_of(_STANDS, 'day')}, {_of(_STOOD, 'day')}"
+    measured = f"{_measured(table, _STANDS)}, {_measured(table, _STOOD)}"
+    pairs = (
+        f"SELECT *, explode(array(true, false)) AS _now FROM (SELECT {days}, {measured} FROM ({moved}) GROUP BY {days})"
+    )
+    each = [
+        f"sum(CASE WHEN {'' if version == _STANDS else 'NOT '}_now THEN {quote(_of(version, name))} END)"
+        f" AS {quote(_of(version, name))}"
+        for version in (_STANDS, _STOOD)
+        for _, name in _pairs(table)
+    ]
+    day = f"CASE WHEN _now THEN {_of(_STANDS, 'day')} ELSE {_of(_STOOD, 'day')} END AS day"
+    return f"SELECT {day}, {', '.join(each)} FROM ({pairs}) WHERE _now OR {_of(_STOOD, 'found')} > 0 GROUP BY 1"
 
 
 def remembered(table: GoldTable, places: Places, days: Sequence[date] | None) -> str:
@@ -88,13 +101,17 @@ def _day(table: GoldTable) -> str:
     return f"cast({quote(table.contract.prune)} as date)" if table.contract.prune else "cast(NULL as date)"
 
 
-def _measured(table: GoldTable, of: str = "") -> str:
-    """Count and add up rows, or of keys those versions that stand now, or that stood before a batch, as *of* says."""
-    counted = f"CASE WHEN {of} IS NOT NULL THEN {{}} END" if of else "{}"
-    sums = [f"sum({quote(of + c)}) AS {quote(f'{of}sum_{c}')}" for c in table.contract.reconcile.sums]
-    found = f"count({counted.format(1)}) AS {of}found"
-    keys = f"cast(sum({counted.format(_folded(table))}) as string) AS {of}keys"
-    return ", ".join([found, keys, *sums])
+def _measured(table: GoldTable, version: str = "") -> str:
+    """Count and add up rows; or, of keys with two versions each, the *version* that stands now or that stood before."""
+    counted = f"CASE WHEN {version} IS NOT NULL THEN {{}} END" if version else "{}"
+    found = [("found", f"count({counted.format(1)})")]
+    found += [("keys", f"sum({counted.format(_folded(table))})")]
+    found += [(f"sum_{c}", f"sum({quote(_of(version, c))})") for c in table.contract.reconcile.sums]
+    return ", ".join(f"{sql} AS {quote(_of(version, name))}" for name, sql in found)
+
+
+def _of(version: str, name: str) -> str:
+    return f"{version}_{name}" if version else name
 
 
 def _folded(table: GoldTable) -> str:
@@ -132,12 +149,11 @@ def _pairs(table: GoldTable) -> list[tuple[str, str]]:
 
 
 def _compared(table: GoldTable, bronze: str, gold: str, *, changes: bool = False) -> str:
-    now = _STANDS if changes else ""
     shown = []
     for _, name in _pairs(table):
-        sides = [("b", now + name), ("g", name)]
-        shown += [f"cast({side}.{quote(column)} as string) AS {quote(f'{side}_{name}')}" for side, column in sides]
-        shown += [f"cast(b.{quote(_STOOD + name)} as string) AS {quote(f'w_{name}')}"] if changes else []
+        sides = [("b", _of(_STANDS if changes else "", name), f"b_{name}"), ("g", name, f"g_{name}")]
+        sides += [("b", _of(_STOOD, name), f"w_{name}")] if changes else []
+        shown += [f"cast({side}.{quote(column)} as string) AS {quote(told)}" for side, column, told in sides]
     return (
         f"SELECT coalesce(b.day, g.day) AS day, {', '.join(shown)}"
         f" FROM ({bronze}) b FULL OUTER JOIN ({gold}) g ON b.day <=> g.day"

@@ -289,6 +289,8 @@ def _rows(frame: Any) -> pa.Table:
     import pyarrow as pa
     from pyspark.sql.pandas.types import to_arrow_schema
 
+    from brickyard.local.arrow import nullable
+
     table, sent = frame._to_table()
     announced = frame.schema if sent is None or _has_decimals(table.schema) else sent
     schema = to_arrow_schema(announced, error_on_duplicated_field_names_in_struct=True, timezone="UTC")
@@ -311,29 +313,6 @@ def _write(session: SparkSession, sql: str, folder: Path) -> None:
     writing = WriteOperation(frame._plan)
     writing.source, writing.path, writing.mode = "parquet", str(folder), "error"
     session.client.execute_command(writing.command(session.client), writing.observations)
-
-
-def nullable(schema: pa.Schema) -> pa.Schema:
-    """The schema with every field, also those in structs, lists and maps, allowed to be NULL."""
-    import pyarrow as pa
-
-    return pa.schema([_nullable(field) for field in schema])
-
-
-def _nullable(field: pa.Field) -> pa.Field:
-    return field.with_nullable(True).with_type(_nullable_type(field.type))
-
-
-def _nullable_type(type_: pa.DataType) -> pa.DataType:
-    import pyarrow as pa
-
-    if pa.types.is_struct(type_):
-        return pa.struct([_nullable(field) for field in type_])
-    if pa.types.is_list(type_):
-        return pa.list_(_nullable(type_.value_field))
-    if pa.types.is_map(type_):
-        return pa.map_(type_.key_field, _nullable(type_.item_field))
-    return type_
 
 
 def _stop(session: SparkSession) -> None:

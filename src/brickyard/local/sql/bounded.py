@@ -13,7 +13,7 @@ from brickyard.local.sql.delta.log import Snapshot
 from brickyard.local.sql.expand import single
 
 _LARGEST_SOURCE = 300_000  # rows that may update; more are better off in the engine, which need not hold them
-_LARGEST_APPENDED = 1_500_000  # rows, held in memory, where all that meet nothing are appended
+_LARGEST_APPENDED = 1_500_000, 512 * 2**20  # rows and bytes of columns in files, held in memory to be appended
 _PLAIN = (
     *(exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.And, exp.Or, exp.Not),
     *(exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.In, exp.Between, exp.Neg),
@@ -24,14 +24,41 @@ _PROTOCOL = ("delta.columnMapping.mode", "delta.enableDeletionVectors")
 
 def bounded(call: Call, before: Snapshot) -> exp.Merge | None:
     """Return the statement when it is a MERGE that delta-rs can prune and whose expressions it reads as Spark does."""
-    if call.verb != "MERGE" or any(name in before.configuration for name in _PROTOCOL):
+    if call.verb != "MERGE" or not is_plain_table(before):
         return None
     tree = single(call.text, call.session.temp_views, trees=True).tree
     if not isinstance(tree, exp.Merge):
         return None
     target = tree.this.alias_or_name.lower()
     prunes = any(bounds(part, target) for part in tree.args["on"].flatten())
-    return tree if prunes and _plain(tree) else None
+    return tree if prunes and _plain(tree) and _names_columns(tree, before) else None
+
+
+def _names_columns(tree: exp.Merge, before: Snapshot) -> bool:
+    """Whether each list of columns to insert names columns of the table, each once and with a value; else it is refused."""
+    known = {field["name"].lower() for field in before.fields}
+    thens = [when.args["then"] for when in tree.args["whens"].expressions]
+    lists = [then for then in thens if isinstance(then, exp.Insert) and isinstance(then.this, exp.Tuple)]
+    return all(_lists_each_once(then, known) for then in lists)
+
+
+def _lists_each_once(then: exp.Insert, known: set[str]) -> bool:
+    names = [column.name.lower() for column in then.this.expressions]
+    values = then.expression.expressions if then.expression else []
+    return len(names) == len(values) == len(set(names)) and known.issuperset(names)
+
+
+def is_plain_table(before: Snapshot) -> bool:
+    """Whether a row of the table is what is written: no constraint, default, mapped name or value of its own making."""
+    names = before.configuration
+    guarded = any(name in _PROTOCOL or name.startswith("delta.constraints.") for name in names)
+    own = any(not field["nullable"] or set(field["metadata"]) - {"comment"} for field in before.fields)
+    return not guarded and not own
+
+
+def updates(tree: exp.Merge) -> bool:
+    """Whether a clause is about rows that meet one of the source."""
+    return any(when.args.get("matched") for when in tree.args["whens"].expressions)
 
 
 def bounds(part: exp.Expression, target: str) -> bool:
@@ -79,6 +106,6 @@ def is_small(rows: int) -> bool:
     return rows <= _LARGEST_SOURCE
 
 
-def is_appended(rows: int) -> bool:
-    """Whether a source of so many rows is merged here where it only adds to the target."""
-    return rows <= _LARGEST_APPENDED
+def is_appended(rows: int, size: int) -> bool:
+    """Whether a source of so many rows and bytes is merged here where it only adds to the target."""
+    return rows <= _LARGEST_APPENDED[0] and size <= _LARGEST_APPENDED[1]

@@ -47,7 +47,7 @@ def insert(call: Call) -> Result:
                 check_constraints(call, before, rows)
                 _write_rows(call, target, before, static, rows)
             else:
-                write.append(target.path, call.author, _write_change(before, "Append", None), rows)
+                write.append(target.path, call.author, _write_change(before, "Append", None), rows, before)
     count = rows.num_rows if isinstance(rows, pa.Table) else rows.rows
     return call.counts(num_affected_rows=count, num_inserted_rows=count)
 
@@ -73,10 +73,15 @@ def _source(call: Call, before: Snapshot, static: dict[str, str | None]) -> Iter
 def _is_left_to_the_engine(call: Call, before: Snapshot) -> bool:
     """Whether its files can be the table's: it only adds rows, and nothing is left to be done with them."""
     adds = call.verb != "INSERT OVERWRITE" and call.slice("replace_where") is None and not before.partition_columns
-    guarded = any(name.startswith("delta.constraints.") for name in before.configuration)
     words = {token.word for token in tokens_of(call.need("query", Span).slice(call.text))}
     in_utc = call.key.time_zone in UTC
-    return adds and not guarded and in_utc and "FROM" in words and not call.shop.engine.whole_spark
+    takes = in_utc and "FROM" in words and not call.shop.engine.whole_spark
+    return adds and takes and _is_written_as_read(before)
+
+
+def _is_written_as_read(before: Snapshot) -> bool:
+    named = all(write.physical_name(field) == field["name"] and field["nullable"] for field in before.fields)
+    return named and not any(name.startswith("delta.constraints.") for name in before.configuration)
 
 
 def _write_rows(call: Call, target: Target, before: Snapshot, static: dict[str, str | None], rows: pa.Table) -> None:
@@ -91,7 +96,7 @@ def _write_rows(call: Call, target: Target, before: Snapshot, static: dict[str, 
         removed = [f for f in before.files if _in_partition(f, before, static)]
         write.rewrite(before, call.author, change, removed, rows)
     else:
-        write.append(target.path, call.author, change, rows)
+        write.append(target.path, call.author, change, rows, before)
 
 
 def _write_change(before: Snapshot, mode: str, predicate: str | None) -> Change:
@@ -241,9 +246,9 @@ def _merge(call: Call, target: Target, before: Snapshot) -> Result:
             return call.changed({})
         if source is None or not source.rows:
             return _by_engine(call, target, _rendered(call))
-        if tree is not None and bounded.is_small(source.rows):
+        if tree is not None and bounded.updates(tree) and bounded.is_small(source.rows):
             return narrowed.merge(call, target, before, tree, source)
-        if tree is not None and bounded.is_appended(source.rows):
+        if tree is not None and bounded.is_appended(source.rows, source.size):
             done = narrowed.append(call, target, before, tree, source)
             if done is not None:
                 return done

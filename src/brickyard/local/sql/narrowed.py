@@ -16,6 +16,7 @@ from pyarrow.compute import call_function
 from sqlglot import exp
 
 from brickyard.kernel.names import quote
+from brickyard.local.arrow import is_like
 from brickyard.local.sql import bounded, changefeed, replaced
 from brickyard.local.sql.call import Call, Target
 from brickyard.local.sql.delta import write
@@ -58,7 +59,8 @@ def append(call: Call, target: Target, before: Snapshot, tree: exp.Merge, source
     ours = _inserted(tree, before, source.schema)
     if ours is None or not _is_simple(tree):
         return None
-    met = call.query(_meeting(target, tree, source))
+    meeting = f"SELECT {_MET}, bool_or({_ACTS}) AS {_ACTS} FROM ({_meeting(target, tree, source)}) GROUP BY {_MET}"
+    met = call.query(meeting)
     if call_function("any", [met[_ACTS]]).as_py():
         return None
     return _appended(call, before, ours, _those(source.table(), met, meet=False))
@@ -92,9 +94,7 @@ def _conditions(tree: exp.Merge) -> Iterable[exp.Column]:
 def _inserted(tree: exp.Merge, before: Snapshot, given: pa.Schema) -> dict[str, str] | None:
     """The source's column for each column of the target that a new row has; None where a row is more than that."""
     whens = [when for when in tree.args["whens"].expressions if not when.args.get("matched")]
-    strict = any(not field["nullable"] or set(field["metadata"]) - {"comment"} for field in before.fields)
-    guarded = any(name.startswith("delta.constraints.") for name in before.configuration)
-    if len(whens) != 1 or whens[0].args.get("condition") or strict or guarded:
+    if len(whens) != 1 or whens[0].args.get("condition"):
         return None
     then, source = whens[0].args["then"], tree.args["using"].alias_or_name.lower()
     if not isinstance(then, exp.Insert) or not isinstance(then.this, exp.Tuple) or not then.expression:
@@ -113,9 +113,7 @@ def _column(value: exp.Expression, source: str, known: dict[str, str]) -> str | 
 def _is_same(type_: pa.DataType, column: str, before: Snapshot) -> bool:
     """Whether a value needs no cast, which is the engine's to make."""
     field = next((field for field in before.fields if field["name"].lower() == column), None)
-    if field is None or isinstance(field["type"], dict):
-        return field is not None
-    return str(type_).replace("_view", "") == str(to_arrow(field["type"]))
+    return field is not None and is_like(type_, to_arrow(field["type"]))
 
 
 def _meeting(target: Target, tree: exp.Merge, source: Written) -> str:
@@ -159,7 +157,7 @@ def _twice(tree: exp.Merge, rows: pa.Table, met: pa.Table) -> bool:
 def _appended(call: Call, before: Snapshot, ours: dict[str, str], new: pa.Table) -> Result:
     metrics = _metrics(inserted=new.num_rows)
     if new.num_rows:
-        write.append(before.path, call.author, Change("MERGE", {}, metrics), _as_ours(before, ours, new))
+        write.append(before.path, call.author, Change("MERGE", {}, metrics), _as_ours(before, ours, new), before)
     return call.changed(metrics)
 
 

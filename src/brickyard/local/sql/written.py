@@ -43,6 +43,12 @@ class Written:
         return sum(pq.read_metadata(file).num_rows for file in self.files)
 
     @property
+    def size(self) -> int:
+        """The bytes of its columns, not compressed but encoded."""
+        footers = [pq.read_metadata(file) for file in self.files]
+        return sum(one.row_group(at).total_byte_size for one in footers for at in range(one.num_row_groups))
+
+    @property
     def schema(self) -> pa.Schema:
         """The columns, as they are read."""
         return pq.read_schema(self.files[0])

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable, Schema, convert_to_deltalake, write_deltalake
 from deltalake.exceptions import DeltaError
 
+from brickyard.local.arrow import nullable
 from brickyard.local.sql.delta.bounds import honest
 from brickyard.local.sql.delta.log import Action, Author, Change, Snapshot, commit, physical_name, read_commit, snapshot
 from brickyard.local.sql.model import SqlError, unsupported
@@ -26,6 +27,7 @@ from brickyard.local.sql.types import to_arrow
 _STAGING = "_staging"
 _FILE_SIZE = 8 * 2**20  # bytes; tables here are small, and a MERGE rewrites the files of the rows that it changes
 _LARGEST_ADOPTED = 4 * _FILE_SIZE
+_STALE = 24 * 3600  # seconds after which nobody writes into a folder any more
 _APPEND_TRIES = 10
 
 
@@ -132,17 +134,14 @@ def adopt(path: Path, folder: Path, fields: Sequence[Any]) -> Staged | None:
 
     Neither few rows in many files, nor files so large that a MERGE had better not write them again.
     """
-    sizes = [file.stat().st_size for file in folder.glob("*.parquet")]
-    if sum(sizes) < _FILE_SIZE or max(sizes) > _LARGEST_ADOPTED or not all(field["nullable"] for field in fields):
+    files = list(folder.glob("*.parquet"))
+    sizes = [file.stat().st_size for file in files]
+    if sum(sizes) < _FILE_SIZE or max(sizes) > _LARGEST_ADOPTED:
         return None
-    try:
-        convert_to_deltalake(folder)
-    except DeltaError:  # they differ among themselves
+    wanted = pa.schema([pa.field(field["name"], to_arrow(field["type"])) for field in fields])
+    if not all(nullable(pq.read_schema(file)).equals(nullable(wanted)) for file in files):
         return None
-    written = next(action["metaData"] for action in read_commit(folder, 0) if "metaData" in action)
-    given = [(field["name"], to_arrow(field["type"])) for field in json.loads(written["schemaString"])["fields"]]
-    if given != [(physical_name(field), to_arrow(field["type"])) for field in fields]:
-        return None
+    convert_to_deltalake(folder)
     moved = tuple(_move(folder, path, add) for add in _added(folder))
     return Staged(moved, sum(json.loads(add["stats"])["numRecords"] for add in moved))
 
@@ -167,10 +166,18 @@ def staging(path: Path) -> Iterator[Path]:
     """Lend a folder beside a table's files, from which they can be moved; what is left in it goes."""
     folder = path / _STAGING / uuid.uuid4().hex
     folder.mkdir(parents=True)
+    _clear(folder.parent)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clear(folders: Path) -> None:
+    """Take away what killed processes left, and what an engine wrote after it had been stopped."""
+    for folder in folders.iterdir():
+        if time.time() - folder.stat().st_mtime > _STALE:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def layout_actions(path: Path, layout: Layout, table_id: str | None = None) -> tuple[Action, Action]:
@@ -231,9 +238,9 @@ def _stage_optional(path: Path, rows: pa.Table | None, fields: Sequence[Any], la
     return Staged((), 0) if rows is None else stage(path, rows, fields, layout.partition_columns)
 
 
-def append(path: Path, author: Author, change: Change, rows: pa.Table | Staged) -> int:
-    """Add rows; another writer's commit in between is no conflict unless it changed the schema."""
-    before = snapshot(path)
+def append(path: Path, author: Author, change: Change, rows: pa.Table | Staged, before: Snapshot | None = None) -> int:
+    """Add rows, made for *before*; another writer's commit since then is no conflict unless it changed the schema."""
+    before = before or snapshot(path)
     staged = rows if isinstance(rows, Staged) else stage(path, rows, before.fields, before.partition_columns)
     version = before.version + 1
     for _ in range(_APPEND_TRIES):
