@@ -8,6 +8,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +207,14 @@ def test_what_a_killed_process_left_goes_after_a_day(sql: Any, folder: Path) -> 
         os.utime(place / name, (time.time() - age * 3600,) * 2)
     sql("INSERT INTO c.s.left SELECT id FROM range(3)")
     assert [path.name for path in place.iterdir()] == ["young"]
+
+
+def test_writers_of_one_table_do_not_stumble_over_each_others_folders(tmp_path: Path) -> None:
+    def lend(_: int) -> None:
+        for _ in range(100):
+            with write.staging(tmp_path) as folder:
+                (folder / "x").write_bytes(b"x")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lend, range(8)))
+    assert not list((tmp_path / "_staging").iterdir())

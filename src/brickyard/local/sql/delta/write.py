@@ -7,7 +7,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -176,8 +176,9 @@ def staging(path: Path) -> Iterator[Path]:
 def _clear(folders: Path) -> None:
     """Take away what killed processes left, and what an engine wrote after it had been stopped."""
     for folder in folders.iterdir():
-        if time.time() - folder.stat().st_mtime > _STALE:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another writer has just given it back
+            if time.time() - folder.stat().st_mtime > _STALE:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def layout_actions(path: Path, layout: Layout, table_id: str | None = None) -> tuple[Action, Action]:
