@@ -222,12 +222,13 @@ def _negotiate(work: Work, step: Negotiate) -> str:
 
 
 def _taken(work: Work) -> int:
-    """Put the prices of the kept discounts into bronze as a state of the account's own table, unless gold has them.
+    """Put the prices of the kept discounts into bronze as a state of the account's own table, unless its last one is that.
 
-    Returns how many there are. The state is dated after the one before, which it replaces.
+    Returns how many there are. The state is dated after the one before, which it replaces. What gold has does not count:
+    of a run that broke off, bronze may hold a later state.
     """
     found = observe.negotiated_prices(work.sql, work.places, store.discounts(work.sql, work.places))
-    if set(found) == set(observe.prices(work.sql, work.places, discounts.ACCOUNT, "account_price")):
+    if set(found) == set(observe.last_account_prices(work.sql, work.places)):
         return len(found)
     source = sources.load(discounts.SOURCE)
     last = work.sql(f"SELECT max(_snapshot_at) AS at FROM {work.places.bronze(source.bronze)}")[0]["at"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from brickyard.health.model import source as sources
 from brickyard.health.model.bill import Discount
@@ -14,7 +15,7 @@ from brickyard.health.model.source import Capture, Source
 from brickyard.health.model.state import Drift, DriftKind, Looked, Presence, Sql
 from brickyard.health.plan import bronze
 from brickyard.health.plan.bronze import Shape, Window
-from brickyard.health.plan.discounts import ACCOUNT, LIST, SERIES, Price, Series, negotiated
+from brickyard.health.plan.discounts import LIST, SERIES, SOURCE, Price, Series, negotiated
 from brickyard.health.plan.text import Places, text
 from brickyard.kernel.errors import NotFound, WorkspaceRefused
 from brickyard.kernel.names import quote
@@ -126,21 +127,42 @@ def rows(sql: Sql, places: Places, source: Source) -> int:
 
 def prices(sql: Sql, places: Places, table: str, column: str) -> tuple[Price, ...]:
     """Return the prices in a column of a gold table, those that are known."""
-    rows = sql(f"SELECT * FROM {places.gold(table)} WHERE {column} IS NOT NULL")
-    return tuple(
-        Price(
-            tuple(row[c] for c in SERIES),  # type: ignore[arg-type] — five columns make the five parts of a series
-            row["price_start_time"].astimezone(UTC),
-            row["price_end_time"].astimezone(UTC) if row["price_end_time"] else None,
-            Decimal(row[column]),
-        )
-        for row in rows
+    return tuple(map(_price, sql(_priced(places.gold(table), column))))
+
+
+def last_account_prices(sql: Sql, places: Places) -> tuple[Price, ...]:
+    """Return the account's prices by the newest state in bronze, which gold may not have taken up yet."""
+    table = places.bronze(sources.load(SOURCE).bronze)
+    newest = f" AND _snapshot_at = (SELECT max(_snapshot_at) FROM {table})"
+    return tuple(map(_price, sql(_priced(table, "pricing__default") + newest)))
+
+
+def _priced(table: str, column: str) -> str:
+    read = ", ".join((*SERIES, "price_start_time", "price_end_time"))
+    return f"SELECT {read}, {column} AS price FROM {table} WHERE {column} IS NOT NULL"
+
+
+def _price(row: Mapping[str, Any]) -> Price:
+    end = row["price_end_time"]
+    return Price(
+        _series(row),
+        row["price_start_time"].astimezone(UTC),
+        end.astimezone(UTC) if end else None,
+        Decimal(row["price"]),
     )
 
 
+def _series(row: Mapping[str, Any]) -> Series:
+    return tuple(row[c] for c in SERIES)  # type: ignore[return-value] — five columns make the five parts of a series
+
+
 def negotiated_prices(sql: Sql, places: Places, discounts: Sequence[Discount]) -> tuple[Price, ...]:
-    """Return the account's prices that discounts make of the list prices in gold; reads only."""
+    """Return the account's prices that discounts make of the list prices in gold; reads only.
+
+    Begins are those of every state in bronze, since gold takes up each of them, whether or not it has yet.
+    """
     known: dict[Series, list[datetime]] = defaultdict(list)
-    for price in prices(sql, places, ACCOUNT, "account_price"):
-        known[price.series].append(price.start)
+    bronze_prices = places.bronze(sources.load(SOURCE).bronze)
+    for row in sql(f"SELECT DISTINCT {', '.join(SERIES)}, price_start_time FROM {bronze_prices}"):
+        known[_series(row)].append(row["price_start_time"].astimezone(UTC))
     return negotiated(prices(sql, places, LIST, "effective_list_price"), discounts, known)

@@ -151,6 +151,19 @@ def test_a_load_that_is_interrupted_ends_interrupted_and_lets_the_next_one_in(st
     assert (last_run(later)[0], reduced(later)) == ("SUCCEEDED", {Decimal("0.8")})
 
 
+@pytest.mark.parametrize("begin", [None, date(2026, 4, 10)])
+def test_discounts_that_are_back_after_a_load_that_failed_count_again(stand: Stand, begin: date | None):
+    stand.door.sql("DROP TABLE IF EXISTS synthetic.billing.account_prices")
+    later = replace(stand.door, at=stand.door.at + timedelta(hours=3, minutes=30))
+    billing.load_discounts(later, EVERY, stand.gold)
+    with pytest.raises(WorkspaceRefused, match="No space left"):
+        half = [Discount("*", "", Decimal(50), begin, None, 2)]
+        billing.load_discounts(replace(later, sql=Before(later.sql, MERGE, refuse)), half, stand.gold)
+    billing.load_discounts(later, EVERY, stand.gold)
+    assert reduced(later) == {Decimal("0.8")}
+    assert all(month.ties for month in billing.statement(later))
+
+
 def test_a_run_that_is_interrupted_ends_interrupted(stand: Stand):
     later = replace(stand.door, at=stand.door.at + timedelta(hours=4))
     merge = Before(later.sql, "MERGE INTO `synthetic_health`.`billing`.`fact_usage`", stop.request)
