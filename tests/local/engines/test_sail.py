@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
@@ -58,6 +59,14 @@ def test_a_session_keeps_its_temp_views_when_its_time_zone_changes(engine):
     assert engine.query(moved, "SELECT x, current_timezone() AS z FROM v").to_pylist() == [
         {"x": 1, "z": "Europe/Berlin"}
     ]
+
+
+def test_a_session_outlives_any_pause(tmp_path, monkeypatch):
+    monkeypatch.setenv("SAIL_SPARK__SESSION_TIMEOUT_SECS", "1")  # 15 minutes where nobody says it
+    with closing(SailEngine(tmp_path / "engine.log")) as engine:
+        engine.query(KEY, "CREATE TEMPORARY VIEW v AS SELECT 1 AS x")
+        time.sleep(3)
+        assert engine.query(KEY, "SELECT x FROM v").to_pylist() == [{"x": 1}]
 
 
 def test_a_closed_engine_is_not_started_again(engine):
