@@ -74,11 +74,14 @@ def test_a_newer_schema_is_refused_and_left_alone(metadata: Metadata):
         assert tx.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
 
 
-def test_the_migrations_make_exactly_the_tables_of_the_code(metadata: Metadata):
+def test_the_migrations_make_exactly_the_tables_of_the_code(database_url: str):
+    metadata = Metadata(database_url)
+    metadata.migrate()
     rooms.load("tables")
     import_module("brickyard.queue.jobs")
     with metadata.transaction() as tx:
         command.check(migrate.config(tx))
+    metadata.close()
 
 
 def test_a_table_that_no_migration_makes_is_noticed(metadata: Metadata):

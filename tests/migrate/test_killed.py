@@ -182,7 +182,6 @@ def proof_of_one(eyes: Eyes, run: str, attempt: str = "") -> tuple[list[int], in
 def test_a_run_converges_when_someone_is_killed_in_a_step(
     place: Workspace,
     house: Context,
-    database_url: str,
     tmp_path: Path,
     victim: str,
     operation: str,
@@ -192,12 +191,12 @@ def test_a_run_converges_when_someone_is_killed_in_a_step(
     for statement in LAKEHOUSE:
         eyes.sql(statement)
     place.ask("POST", kind="delay", operation=operation, seconds=1.0, matching=matching)
-    worker = Worker(database_url, place, tmp_path)
+    worker = Worker(house.metadata.dsn, place, tmp_path)
     batch, run = submitted(house)
     await_fault(place, house, batch)
     if victim == "worker":
         worker.end(signal.SIGKILL)
-        worker = Worker(database_url, place, tmp_path)
+        worker = Worker(house.metadata.dsn, place, tmp_path)
     else:
         place.kill()
         place.start()
@@ -208,12 +207,12 @@ def test_a_run_converges_when_someone_is_killed_in_a_step(
 
 
 def test_a_run_whose_notebooks_died_with_the_workspace_fails_and_a_second_attempt_succeeds(
-    place: Workspace, house: Context, database_url: str, tmp_path: Path
+    place: Workspace, house: Context, tmp_path: Path
 ):
     eyes = Eyes(house.workspaces.client())
     for statement in LAKEHOUSE:
         eyes.sql(statement)
-    worker = Worker(database_url, place, tmp_path)
+    worker = Worker(house.metadata.dsn, place, tmp_path)
     batch, run = submitted(house)
     while not any(
         r.state and r.state.life_cycle_state and r.state.life_cycle_state.value == "RUNNING"
