@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from brickyard.local import LocalWorkspace
+from brickyard.metadata import Metadata
 from brickyard.migrate.observe import Eyes
 
 pytestmark = pytest.mark.timeout(180)
@@ -27,14 +28,14 @@ Command = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def command(workspace: LocalWorkspace, database_url: str, tmp_path: Path, request_for: Any) -> Command:
+def command(workspace: LocalWorkspace, metadata: Metadata, tmp_path: Path, request_for: Any) -> Command:
     """Start a command on the local workspace and a database of its own."""
     (tmp_path / "rules.yaml").write_text(request_for({}).rules_text)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("DATABRICKS_", "BRICKYARD_"))}
     environment |= {
         "DATABRICKS_HOST": workspace.host,
         "DATABRICKS_TOKEN": workspace.token,
-        "BRICKYARD_DATABASE_URL": database_url,
+        "BRICKYARD_DATABASE_URL": metadata.dsn,
         "BRICKYARD_HOME": str(tmp_path / "home"),
         "DATABRICKS_CONFIG_FILE": str(tmp_path / "none"),
     }

@@ -16,6 +16,7 @@ import pytest
 from tests.share.flow.conftest import writes
 
 from brickyard.local import LocalWorkspace
+from brickyard.metadata import Metadata
 from brickyard.workspace import run_sql
 
 WORLD = ("CREATE CATALOG m", "CREATE SCHEMA m.s", "CREATE TABLE m.s.orders (id BIGINT)")
@@ -35,12 +36,12 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalWorkspa
 
 
 @pytest.fixture
-def begin(workspace: LocalWorkspace, database_url: str, tmp_path: Path) -> Begin:
+def begin(workspace: LocalWorkspace, metadata: Metadata, tmp_path: Path) -> Begin:
     """Begin to apply a pack whose names carry a tag, in a process that ignores SIGINT until it says otherwise."""
     token, pack = tmp_path / "token", tmp_path / "pack.json.yaml"
     token.write_text(workspace.token)
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("DATABRICKS_", "BRICKYARD_"))}
-    settings = {"HOME": tmp_path / "home", "DATABASE_URL": database_url, "WORKSPACE_TOKEN_FILE": token}
+    settings = {"HOME": tmp_path / "home", "DATABASE_URL": metadata.dsn, "WORKSPACE_TOKEN_FILE": token}
     named = {f"BRICKYARD_{name}": str(value) for name, value in settings.items()}
 
     def begun(tag: str) -> subprocess.Popen[bytes]:
