@@ -9,7 +9,6 @@ from pathlib import Path
 from brickyard.local.engines.connect import Child, ConnectEngine, start
 from brickyard.local.engines.model import EngineDied
 
-
 _FOR_EVER = str(365 * 24 * 3600)  # seconds; Sail ends a session after a pause of 15 minutes and never opens it again
 
 
