@@ -397,6 +397,42 @@ def test_names_of_other_spelling_add_rows_as_without_bounds(sql: Any, source: st
     assert [row["v"] for row in sql("SELECT v FROM c.s.spelled WHERE id < 4 ORDER BY id")] == ["1", "2", "3"]
 
 
+BOTH = "WHEN MATCHED THEN UPDATE SET {} WHEN NOT MATCHED THEN INSERT {}"
+
+
+@pytest.mark.parametrize("key", [1, 9], ids=["meets", "is new"])
+@pytest.mark.parametrize(
+    ("values", "then", "refused"),
+    [
+        ("{}L AS id, date'2026-03-02' AS d", ("*", "*"), "Cannot resolve source column `v`"),
+        ("{}L AS id, '12' AS v", ("v = s.v", "(id, v) VALUES (s.id, s.v)"), "CANNOT_SAFELY_CAST"),
+        ("{}L AS id, 'x' AS v", ("v = s.v", "(id, v) VALUES (s.id, s.v)"), "CANNOT_SAFELY_CAST"),
+        ("{}L AS id, 5000000000L AS n", ("n = s.n", "(id, n) VALUES (s.id, s.n)"), "Can't cast value 5000000000"),
+        ("{}L AS id, 1 AS v", ("v = s.v", "(id, v) VALUES (s.id, s.v)"), None),
+        ("{}L AS id, NULL AS v", ("v = s.v", "(id, v) VALUES (s.id, s.v)"), None),
+        ("{}L AS id, 2 AS n", ("n = 7, v = s.n", "(id, n) VALUES (s.id, 7)"), None),
+    ],
+)
+def test_values_of_another_type_fare_as_without_bounds(
+    sql: Any, key: int, values: str, then: tuple[str, str], refused: str | None
+) -> None:
+    found = []
+    for bounds in ("", " AND t.d >= date'2026-03-01'"):
+        sql("DROP TABLE IF EXISTS c.s.other")
+        sql("CREATE TABLE c.s.other (id bigint, v bigint, n int, d date)")
+        sql("INSERT INTO c.s.other VALUES (1, 1, 1, date'2026-03-01')")
+        merge = (
+            f"MERGE INTO c.s.other t USING (SELECT {values.format(key)}) s ON t.id = s.id{bounds} {BOTH.format(*then)}"
+        )
+        if refused:
+            with pytest.raises(WorkspaceRefused, match=refused):
+                sql(merge)
+        else:
+            sql(merge)
+        found.append(sql("SELECT * FROM c.s.other ORDER BY id"))
+    assert found[0] == found[1]
+
+
 def test_rows_of_which_several_meet_several_are_added_once(sql: Any) -> None:
     held(sql, "pairs", "string", "'a'", "'a'", "'b'")
     source = "SELECT * FROM VALUES ('a', '1'), ('a', '2'), ('c', '3') AS s(k, v)"

@@ -6,11 +6,16 @@ statistics of the files, as Databricks does. Only where every expression means t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pyarrow as pa
 from sqlglot import exp
 
+from brickyard.local.arrow import is_like
 from brickyard.local.sql.call import Call
 from brickyard.local.sql.delta.log import Snapshot
 from brickyard.local.sql.expand import single
+from brickyard.local.sql.types import to_arrow
 
 _LARGEST_SOURCE = 300_000  # rows that may update; more are better off in the engine, which need not hold them
 _LARGEST_APPENDED = 1_500_000, 512 * 2**20  # rows and bytes of columns in files, held in memory to be appended
@@ -54,6 +59,52 @@ def is_plain_table(before: Snapshot) -> bool:
     guarded = any(name in _PROTOCOL or name.startswith("delta.constraints.") for name in names)
     own = any(not field["nullable"] or set(field["metadata"]) - {"comment"} for field in before.fields)
     return not guarded and not own
+
+
+def is_like_the_target(tree: exp.Merge, before: Snapshot, given: pa.Schema) -> bool:
+    """Whether each clause finds a value for its columns in the source, of the column's type.
+
+    What becomes of others is the engine's to say: it casts only what no value is lost by, and refuses the rest.
+    """
+    ours, theirs = tree.this.alias_or_name.lower(), tree.args["using"].alias_or_name.lower()
+    target = {field["name"].lower(): to_arrow(field["type"]) for field in before.fields}
+    known = {theirs: {field.name.lower(): field.type for field in given}, ours: target}
+    thens = [when.args["then"] for when in tree.args["whens"].expressions]
+    return all(
+        column in target and (type_ := _type(value, theirs, known)) is not None and is_like(type_, target[column])
+        for then in thens
+        for column, value in _given(then, theirs, list(target))
+    )
+
+
+def _given(then: exp.Expression, theirs: str, every: list[str]) -> Iterator[tuple[str, exp.Expression]]:
+    """The columns that a clause writes, each with its value."""
+    if is_star(then):
+        yield from ((name, exp.column(name, table=theirs)) for name in every)
+    elif isinstance(then, exp.Insert):
+        pairs = zip(then.this.expressions, then.expression.expressions, strict=True)
+        yield from ((column.name.lower(), value) for column, value in pairs)
+    elif isinstance(then, exp.Update):
+        yield from ((change.this.name.lower(), change.expression) for change in then.expressions)
+
+
+def _type(value: exp.Expression, theirs: str, known: dict[str, dict[str, pa.DataType]]) -> pa.DataType | None:
+    """The type of a column, or of a literal that can be of one only."""
+    if isinstance(value, exp.Column):
+        return known.get(value.table.lower() or theirs, {}).get(value.name.lower())
+    match value:
+        case exp.Null():
+            return pa.null()
+        case exp.Boolean():
+            return pa.bool_()
+        case exp.Literal(is_string=True):
+            return pa.string()
+    return None
+
+
+def is_star(then: exp.Expression) -> bool:
+    """Whether a clause writes every column from the source's column of its name."""
+    return isinstance(then.this, exp.Star) or any(isinstance(part, exp.Star) for part in then.expressions)
 
 
 def updates(tree: exp.Merge) -> bool:

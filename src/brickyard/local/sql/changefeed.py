@@ -14,6 +14,7 @@ from sqlglot import exp
 from brickyard.dbsql.model import Reference
 from brickyard.kernel.names import quote
 from brickyard.local.catalog.model import Table
+from brickyard.local.sql import bounded
 from brickyard.local.sql.assignments import assignments
 from brickyard.local.sql.call import Call, Target
 from brickyard.local.sql.delta import log, write
@@ -168,7 +169,7 @@ def _add_clause(merger: Any, when: exp.When) -> None:
         getattr(merger, f"when_{word}_delete")(condition)
     elif isinstance(then, exp.Insert):
         _add_insert(merger, then, condition)
-    elif _is_star(then):
+    elif bounded.is_star(then):
         getattr(merger, f"when_{word}_update_all")(condition)
     else:
         updates = {e.this.name: _sql(e.expression) for e in then.expressions}
@@ -176,16 +177,12 @@ def _add_clause(merger: Any, when: exp.When) -> None:
 
 
 def _add_insert(merger: Any, then: exp.Insert, condition: str | None) -> None:
-    if _is_star(then):
+    if bounded.is_star(then):
         merger.when_not_matched_insert_all(condition)
         return
     names = [column.name for column in then.this.expressions]
     values = [_sql(value) for value in then.expression.expressions]
     merger.when_not_matched_insert(dict(zip(names, values, strict=True)), condition)
-
-
-def _is_star(then: exp.Expression) -> bool:
-    return isinstance(then.this, exp.Star) or any(isinstance(e, exp.Star) for e in then.expressions)
 
 
 def _sql(tree: exp.Expression) -> str:

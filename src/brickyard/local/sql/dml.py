@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from sqlglot import exp
 
 from brickyard.dbsql.model import Reference
 from brickyard.kernel.names import quote
@@ -23,7 +24,7 @@ from brickyard.local.sql.model import Result, SqlError, unsupported
 from brickyard.local.sql.render import UTC
 from brickyard.local.sql.tables import sync
 from brickyard.local.sql.types import text_of
-from brickyard.local.sql.written import rendered, written
+from brickyard.local.sql.written import Written, rendered, written
 from brickyard.notebooks.model import Span
 
 T = TypeVar("T")
@@ -246,13 +247,17 @@ def _merge(call: Call, target: Target, before: Snapshot) -> Result:
             return call.changed({})
         if source is None or not source.rows:
             return _by_engine(call, target, _rendered(call))
-        if tree is not None and bounded.updates(tree) and bounded.is_small(source.rows):
-            return narrowed.merge(call, target, before, tree, source)
-        if tree is not None and bounded.is_appended(source.rows, source.size):
-            done = narrowed.append(call, target, before, tree, source)
-            if done is not None:
-                return done
-        return _by_engine(call, target, rendered(call, source))
+        done = _by_its_keys(call, target, before, tree, source) if tree is not None else None
+        return done or _by_engine(call, target, rendered(call, source))
+
+
+def _by_its_keys(call: Call, target: Target, before: Snapshot, tree: exp.Merge, source: Written) -> Result | None:
+    """Merge a source of which only the rows are looked at that meet one of the target; None where the engine must."""
+    if bounded.updates(tree) and bounded.is_small(source.rows):
+        return narrowed.merge(call, target, before, tree, source)
+    if bounded.is_appended(source.rows, source.size):
+        return narrowed.append(call, target, before, tree, source)
+    return None
 
 
 def _words(call: Call) -> str:

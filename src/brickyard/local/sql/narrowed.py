@@ -31,8 +31,10 @@ _MET, _ACTS = "_row_that_met", "_acts_on_it"
 _MOST_SLICES = 1000  # of a table that is not copied
 
 
-def merge(call: Call, target: Target, before: Snapshot, tree: exp.Merge, source: Written) -> Result:
-    """Merge a small source whose condition bounds the target by literals."""
+def merge(call: Call, target: Target, before: Snapshot, tree: exp.Merge, source: Written) -> Result | None:
+    """Merge a small source whose condition bounds the target by literals; None where a value must be cast or is missing."""
+    if not bounded.is_like_the_target(tree, before, source.schema):
+        return None
     rows = source.table()
     ours = _inserted(tree, before, rows.schema)
     if ours is None or not _is_simple(tree):
