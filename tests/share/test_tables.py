@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
 
 import pytest
@@ -64,6 +65,15 @@ VALUES ('00000000-0000-0000-0000-000000000001', '{}', '9999-12-31')
 def all_tables() -> None:
     rooms.load("tables")
     import_module("brickyard.queue.jobs")
+
+
+@pytest.fixture
+def metadata(database_url: str) -> Iterator[Metadata]:
+    """A database that was empty when it was opened: one that has our schema is opened in it, since it has the user's name."""
+    metadata = Metadata(database_url)
+    metadata.migrate()
+    yield metadata
+    metadata.close()
 
 
 def former(database_url: str, *statements: str) -> Metadata:
