@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,26 @@ from brickyard.notebooks.model import Span
 CLUSTERING = "clusteringColumns"
 
 
+def with_others(create: Callable[[Call], Result]) -> Callable[[Call], Result]:
+    """Make something that does not mind what is there, although somebody else makes it at the same time.
+
+    Who comes second finds it there when it looks again, and leaves or replaces it as the statement says.
+    """
+
+    @wraps(create)
+    def created(call: Call) -> Result:
+        try:
+            return create(call)
+        except SqlError as error:
+            minds = not call.has("if_not_exists") and not call.has("replace")
+            if minds or not error.error_class.endswith("_ALREADY_EXISTS"):
+                raise
+            return create(call)
+
+    return created
+
+
+@with_others
 def create_table(call: Call) -> Result:
     """CREATE [OR REPLACE] TABLE, with columns, AS SELECT or LIKE."""
     _check_supported(call)
@@ -51,7 +73,12 @@ def create_table(call: Call) -> Result:
             _replace_or_adopt(call, path, existing, change, layout, rows)
         else:
             write.create(path, call.author, change, layout, rows)
-    table = register(call, path, existing, _extra(call))
+    try:
+        table = register(call, path, existing, _extra(call))
+    except SqlError:
+        if existing is None and not call.has("location"):
+            shutil.rmtree(path)
+        raise
     call.uses.target = Target(table, path).use
     count = rows.num_rows if rows is not None else 0
     return call.counts(num_affected_rows=count, num_inserted_rows=count) if call.has("query") else call.done()

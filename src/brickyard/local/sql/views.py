@@ -13,11 +13,12 @@ from brickyard.local.sql.call import Call, catalog_error
 from brickyard.local.sql.expand import Expander, absolute, single
 from brickyard.local.sql.model import Result, SqlError, unsupported
 from brickyard.local.sql.relations import Use, Uses, check_privilege, find_function, find_table, literal_parts
-from brickyard.local.sql.tables import check_parent, existing_table
+from brickyard.local.sql.tables import check_parent, existing_table, with_others
 from brickyard.local.sql.types import columns_of, field_of_arrow
 from brickyard.notebooks.model import Span
 
 
+@with_others
 def create_view(call: Call) -> Result:
     """CREATE [OR REPLACE] VIEW."""
     existing = existing_table(call)
@@ -106,6 +107,7 @@ def drop_temp_view(call: Call, name: str) -> Result:
     return call.done()
 
 
+@with_others
 def create_function(call: Call) -> Result:
     """CREATE [OR REPLACE] FUNCTION … RETURN: SQL only."""
     if call.get("language", str) not in (None, "SQL"):
