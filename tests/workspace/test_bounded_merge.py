@@ -359,6 +359,7 @@ MANY = THREE.replace("range(1, 4)", "range(1, 310000)")
         ("v string", "(id, nosuch) VALUES (s.id, s.v)", "UNRESOLVED_COLUMN"),
         ("v string", "(id, id) VALUES (s.id, s.id)", "(?i)multiple assign|duplicate|ambiguous|SQL_EXECUTION"),
         ("v string", "(id, v) VALUES (s.id)", r"\[[A-Z_.]+\]"),
+        ("v string", "VALUES (s.id, s.d, s.v)", r"\[[A-Z_.]+\]"),
     ],
 )
 def test_what_a_table_makes_of_new_rows_is_the_same_with_bounds(

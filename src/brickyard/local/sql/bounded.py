@@ -43,11 +43,12 @@ def _names_columns(tree: exp.Merge, before: Snapshot) -> bool:
     """Whether each list of columns to insert names columns of the table, each once and with a value; else it is refused."""
     known = {field["name"].lower() for field in before.fields}
     thens = [when.args["then"] for when in tree.args["whens"].expressions]
-    lists = [then for then in thens if isinstance(then, exp.Insert) and isinstance(then.this, exp.Tuple)]
-    return all(_lists_each_once(then, known) for then in lists)
+    return all(is_star(then) or _lists_each_once(then, known) for then in thens if isinstance(then, exp.Insert))
 
 
 def _lists_each_once(then: exp.Insert, known: set[str]) -> bool:
+    if not isinstance(then.this, exp.Tuple):
+        return False
     names = [column.name.lower() for column in then.this.expressions]
     values = then.expression.expressions if then.expression else []
     return len(names) == len(values) == len(set(names)) and known.issuperset(names)
