@@ -17,12 +17,15 @@ from brickyard.local.sql.model import SqlError
         "CREATE TABLE IF NOT EXISTS made (x INT)",
         "CREATE TABLE IF NOT EXISTS made AS SELECT 1 AS x",
         "CREATE OR REPLACE TABLE made (x INT)",
+        "CREATE TABLE IF NOT EXISTS made SHALLOW CLONE earlier",
+        "CREATE OR REPLACE TABLE made DEEP CLONE earlier",
         "CREATE VIEW IF NOT EXISTS made AS SELECT 1 AS x",
         "CREATE OR REPLACE VIEW made AS SELECT 1 AS x",
         "CREATE OR REPLACE FUNCTION made() RETURNS INT RETURN 1",
     ],
 )
 def test_what_does_not_mind_what_is_there_is_made_by_all_of_them(sql: Any, making: str) -> None:
+    sql.run("CREATE TABLE earlier (x INT)")
     with ThreadPoolExecutor(6) as sessions:
         for _ in range(4):
             for made in [sessions.submit(sql.run, making) for _ in range(6)]:

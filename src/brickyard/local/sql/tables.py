@@ -73,12 +73,7 @@ def create_table(call: Call) -> Result:
             _replace_or_adopt(call, path, existing, change, layout, rows)
         else:
             write.create(path, call.author, change, layout, rows)
-    try:
-        table = register(call, path, existing, _extra(call))
-    except SqlError:
-        if existing is None and not call.has("location"):
-            shutil.rmtree(path)
-        raise
+    table = register(call, path, existing, _extra(call))
     call.uses.target = Target(table, path).use
     count = rows.num_rows if rows is not None else 0
     return call.counts(num_affected_rows=count, num_inserted_rows=count) if call.has("query") else call.done()
@@ -251,7 +246,7 @@ def _extra(call: Call) -> dict[str, str]:
 
 
 def register(call: Call, path: Path, existing: Table | None, extra: dict[str, str] | None = None) -> Table:
-    """Write what the log says of a table into the catalog."""
+    """Write what the log says of a table into the catalog; files of a new one that the catalog refuses go."""
     catalog, schema, name = call.table_name()
     kind = TableType.EXTERNAL if call.has("location") else existing.table_type if existing else TableType.MANAGED
     wanted = existing or Table(catalog=catalog, schema=schema, name=name)
@@ -262,6 +257,8 @@ def register(call: Call, path: Path, existing: Table | None, extra: dict[str, st
             return call.shop.store.add(described, by=call.session.principal)
         return call.shop.store.save(described, by=call.session.principal)
     except CatalogError as error:
+        if existing is None and not call.has("location"):
+            shutil.rmtree(path)
         raise catalog_error(error) from error
 
 
@@ -309,6 +306,7 @@ def drop_table(call: Call) -> Result:
 # --- CLONE ----------------------------------------------------------------------------------------------------------
 
 
+@with_others
 def clone_table(call: Call) -> Result:
     """CREATE [OR REPLACE] TABLE … DEEP|SHALLOW CLONE source [VERSION AS OF n]."""
     existing = existing_table(call)
