@@ -125,11 +125,6 @@ def rows(sql: Sql, places: Places, source: Source) -> int:
     return int(sql(f"SELECT count(*) AS found FROM {places.source(source.name)}")[0]["found"])
 
 
-def prices(sql: Sql, places: Places, table: str, column: str) -> tuple[Price, ...]:
-    """Return the prices in a column of a gold table, those that are known."""
-    return tuple(map(_price, sql(_priced(places.gold(table), column))))
-
-
 def last_account_prices(sql: Sql, places: Places) -> tuple[Price, ...]:
     """Return the account's prices by the newest state in bronze, which gold may not have taken up yet."""
     table = places.bronze(sources.load(SOURCE).bronze)
@@ -165,4 +160,5 @@ def negotiated_prices(sql: Sql, places: Places, discounts: Sequence[Discount]) -
     bronze_prices = places.bronze(sources.load(SOURCE).bronze)
     for row in sql(f"SELECT DISTINCT {', '.join(SERIES)}, price_start_time FROM {bronze_prices}"):
         known[_series(row)].append(row["price_start_time"].astimezone(UTC))
-    return negotiated(prices(sql, places, LIST, "effective_list_price"), discounts, known)
+    listed = map(_price, sql(_priced(places.gold(LIST), "effective_list_price")))
+    return negotiated(listed, discounts, known)
